@@ -1,0 +1,109 @@
+// Package console is how the programs speak: answers on standard output, talk on standard error.
+//
+// An answer is printed for people (plain lines, aligned tables) or, with JSON asked for, as one JSON object a line
+// (NDJSON), so that a stream and a single answer are read the same way. Colour and cursor movement are used only on a
+// terminal that wants them: never with NO_COLOR, TERM=dumb or a pipe. What goes wrong is said in three lines (Problem),
+// from one catalogue (Explain) which also fixes the exit code and the stable code that machines read.
+//
+// # Concurrency
+//
+// A Console may be used by several goroutines; each call writes whole lines.
+package console
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// Options says where a Console reads and writes and what it may do there.
+type Options struct {
+	In       io.Reader
+	Out, Err io.Writer
+	JSON     bool                // answers and events as NDJSON
+	Env      func(string) string // os.Getenv, or a test's; nil is an empty environment
+}
+
+// Console prints answers, talk, progress and problems, and asks the rare question. Make one with Open.
+type Console struct {
+	mu       sync.Mutex
+	in       *bufio.Reader
+	out, err io.Writer
+	json     bool
+	asks     bool // a person sits at both ends
+	fancy    bool // colour and cursor movement on err
+	fancyOut bool // colour on out
+	pending  bool // a transient line stands on err
+}
+
+// Open looks once at the streams and the environment and promises to keep to what it saw.
+func Open(o Options) *Console {
+	env := o.Env
+	if env == nil {
+		env = func(string) string { return "" }
+	}
+	plain := env("NO_COLOR") != "" || env("TERM") == "dumb"
+	return &Console{
+		in:  bufio.NewReader(o.In),
+		out: o.Out, err: o.Err,
+		json:     o.JSON,
+		asks:     isTerminal(o.In) && isTerminal(o.Err),
+		fancy:    isTerminal(o.Err) && !plain,
+		fancyOut: isTerminal(o.Out) && !plain,
+	}
+}
+
+// isTerminal holds for a file that is a terminal, and for nothing else.
+func isTerminal(stream any) bool {
+	f, ok := stream.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// JSON says whether answers are printed as JSON.
+func (c *Console) JSON() bool { return c.json }
+
+// Interactive says whether a person can be asked something.
+func (c *Console) Interactive() bool { return c.asks }
+
+// Say prints one line of talk on standard error.
+func (c *Console) Say(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clear()
+	fmt.Fprintf(c.err, format+"\n", args...)
+}
+
+// Answer prints a verb's answer on standard output: v as one line of JSON when JSON was asked for, else what words
+// writes for people.
+func (c *Console) Answer(v any, words func(io.Writer)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clear()
+	if c.json {
+		return c.line(v)
+	}
+	words(c.out)
+	return nil
+}
+
+// line writes v as one line of JSON; & < > stay readable, for URLs are full of them.
+func (c *Console) line(v any) error {
+	e := json.NewEncoder(c.out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("printing the answer: %w", err)
+	}
+	return nil
+}
+
+// clear removes the transient progress line, if one stands there.
+func (c *Console) clear() {
+	if c.pending {
+		io.WriteString(c.err, "\r\x1b[K")
+		c.pending = false
+	}
+}

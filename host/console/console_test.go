@@ -1,0 +1,174 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// open gives a Console on buffers, which are no terminals.
+func open(t *testing.T, asJSON bool, input string) (c *Console, out, talk *bytes.Buffer) {
+	t.Helper()
+	out, talk = new(bytes.Buffer), new(bytes.Buffer)
+	return Open(Options{In: strings.NewReader(input), Out: out, Err: talk, JSON: asJSON}), out, talk
+}
+
+func TestNothingFancyWithoutTerminal(t *testing.T) {
+	c, out, talk := open(t, false, "")
+	c.Working("making the key")
+	c.Progress(Step{Name: "key made on the card", Detail: "P-256", Took: 412 * time.Millisecond})
+	c.Proved(Step{Name: "tap 1 valid"})
+	c.Report(errors.New("reading: gone"))
+	assert.NotContains(t, out.String()+talk.String(), "\x1b")
+	assert.Equal(t, "ok    412 ms  key made on the card: P-256\nerror: reading\n  why: gone\n next: mend what is named above and run it again\n", talk.String())
+	assert.Equal(t, "ok     <1 ms  tap 1 valid\n", out.String())
+}
+
+// terminal opens a pseudo-terminal's master side, which is a terminal itself.
+func terminal(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil && os.Getenv("PRODUCTID_REQUIRE") != "all" {
+		t.Skip("no pseudo-terminals on this machine")
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func TestTerminalGetsColourUnlessAskedNotTo(t *testing.T) {
+	tty := terminal(t)
+	for _, row := range []struct {
+		name, value string
+		fancy       bool
+	}{{"TERM", "xterm", true}, {"TERM", "dumb", false}, {"NO_COLOR", "1", false}} {
+		c := Open(Options{In: tty, Out: tty, Err: tty, Env: func(name string) string {
+			if name == row.name {
+				return row.value
+			}
+			return ""
+		}})
+		assert.Equal(t, row.fancy, c.fancy, row.name+"="+row.value)
+		assert.True(t, c.Interactive(), "colour and questions are two things")
+	}
+}
+
+func TestTransientLineIsReplaced(t *testing.T) {
+	talk := new(bytes.Buffer)
+	c := &Console{err: talk, out: io.Discard, fancy: true}
+	c.Working("making the key")
+	c.Progress(Step{Name: "done"})
+	assert.Contains(t, talk.String(), "making the key\x1b[0m\r\x1b[K\x1b[32mok\x1b[0m")
+}
+
+func TestJSONIsOneObjectALine(t *testing.T) {
+	c, out, talk := open(t, true, "")
+	c.Progress(Step{Name: "locked", Detail: `a "quoted" & <odd> detail`, Took: 1500 * time.Microsecond})
+	require.NoError(t, c.Answer(map[string]string{"url": "https://h/t?i=1&c=2"}, nil))
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 2)
+	var step struct {
+		Event, Step, Detail string
+		MS                  float64
+	}
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &step))
+	assert.Equal(t, "step", step.Event)
+	assert.Equal(t, 1.5, step.MS)
+	assert.Equal(t, `a "quoted" & <odd> detail`, step.Detail)
+	assert.Equal(t, `{"url":"https://h/t?i=1&c=2"}`, lines[1])
+	assert.Empty(t, talk.String())
+	assert.Equal(t, No, c.Report(&Problem{Code: "used", What: "w", Exit: No}))
+	assert.Contains(t, talk.String(), `{"error":{"code":"used"`)
+}
+
+func TestReportIsThreeLinesWhateverTheTextHolds(t *testing.T) {
+	for _, err := range []error{
+		errors.New("plain"),
+		errors.New("two\nlines: and\r\na \x1b[2Jtrick"),
+		&Problem{What: "a\nb", Why: "c\nd", Next: "e\nf"},
+		fmt.Errorf("opening the ledger: %w", fs.ErrNotExist),
+	} {
+		c, _, talk := open(t, false, "")
+		c.Report(err)
+		assert.Equal(t, 3, strings.Count(talk.String(), "\n"), talk.String())
+		assert.NotContains(t, talk.String(), "\x1b")
+	}
+}
+
+func TestAnsweredPrintsNothing(t *testing.T) {
+	c, out, talk := open(t, false, "")
+	assert.Equal(t, No, c.Report(fmt.Errorf("checking: %w", Answered{No})))
+	assert.Equal(t, OK, c.Report(nil))
+	assert.Empty(t, out.String()+talk.String())
+}
+
+func TestExplainKeepsWhatWasBeingDone(t *testing.T) {
+	_, err := os.Open("/does/not/exist")
+	p := Explain(fmt.Errorf("opening the ledger: %w", err))
+	assert.Equal(t, "not_found", p.Code)
+	assert.Contains(t, p.What, "opening the ledger")
+	assert.ErrorIs(t, &p, fs.ErrNotExist)
+	p = Explain(fmt.Errorf("waiting for a card: %w", context.Canceled))
+	assert.Equal(t, "waiting for a card", p.What)
+	p = Explain(context.Canceled)
+	assert.NotEmpty(t, p.What)
+	inner := Misuse("reading flags", "no such flag", "see --help")
+	assert.Equal(t, Usage, Explain(fmt.Errorf("outer: %w", inner)).Exit)
+}
+
+func TestCatalogueIsComplete(t *testing.T) {
+	for _, e := range catalogue() {
+		assert.NotEmpty(t, e.code)
+		assert.NotEmpty(t, e.why, e.code)
+		assert.NotEmpty(t, e.next, e.code)
+		assert.NotEqual(t, OK, e.exit, e.code)
+	}
+}
+
+func TestConfirmWithoutTerminalNamesTheFlag(t *testing.T) {
+	c, _, talk := open(t, false, "sCwcVia7OYj7c7jW\n")
+	err := c.Confirm("the card will be locked for ever", "sCwcVia7OYj7c7jW", "--yes")
+	require.Error(t, err)
+	p := Explain(err)
+	assert.Equal(t, Usage, p.Exit)
+	assert.Contains(t, p.Next, "--yes")
+	assert.Empty(t, talk.String(), "nothing is asked where nobody can answer")
+}
+
+func TestConfirmWantsTheVeryWord(t *testing.T) {
+	for typed, ok := range map[string]bool{"card-1\n": true, "  card-1 \n": true, "yes\n": false, "\n": false, "": false} {
+		c, _, talk := open(t, false, typed)
+		c.asks = true
+		err := c.Confirm("it will be final", "card-1", "--yes")
+		assert.Equal(t, ok, err == nil, "%q: %v", typed, err)
+		assert.Contains(t, talk.String(), "it will be final")
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "<1 ms", 999 * time.Microsecond: "<1 ms", time.Millisecond: "1 ms", 1234 * time.Millisecond: "1.2 s", 185 * time.Second: "3 min 5 s",
+	} {
+		assert.Equal(t, want, Duration(d))
+	}
+}
+
+func TestTablesAlignAndCleanForeignText(t *testing.T) {
+	var b bytes.Buffer
+	Table(&b, []string{"READER", "CARD"}, [][]string{{"ACR\x1b[2J122U\n", "yes"}, {"a", "no"}})
+	assert.Equal(t, "READER        CARD\nACR?[2J122U?  yes\na             no\n", b.String())
+	b.Reset()
+	Fields(&b, "card", "x", "nothing", "", "state", "locked")
+	assert.Equal(t, "card   x\nstate  locked\n", b.String())
+}
