@@ -1,0 +1,60 @@
+# Every target says in one line what it means; `make help` lists them.
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+
+GO       ?= go
+MVN      := mvn -q -B -f jcardsim-tests/pom.xml
+FUZZTIME ?= 30s
+VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+REQUIRE  := PRODUCTID_REQUIRE=all
+CLASSES  := applet/build/classes/.compiled
+SIM      := jcardsim-tests/target/.compiled
+
+.PHONY: help demo test build applet cap lint fuzz bench clean setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## see it work: a card is made, registered, tapped and checked; ONCE=1 stops after one round
+	@bin/productid demo $(if $(ONCE),--once)
+
+test: build lint ## everything continuous integration checks: Go with and without cgo, races, the applet in its simulator, PC/SC and TCP end to end
+	$(REQUIRE) CGO_ENABLED=0 $(GO) test ./...
+	$(REQUIRE) CGO_ENABLED=1 $(GO) test -race ./host/...
+	$(REQUIRE) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
+	mvn -B -f jcardsim-tests/pom.xml test
+	bin/productid demo --once
+	bin/productid demo --once --reader sim
+
+build: setup $(CLASSES) $(SIM) ## the binary bin/productid, the applet's classes and the virtual card
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/productid ./cmd/productid
+
+applet: setup $(CLASSES) ## compile the applet's classes by Ant
+
+cap: $(CLASSES) ## convert the applet to a CAP file; needs ANT_JAVACARD (ant-javacard.jar) and JC_HOME (a Java Card kit)
+	ant -q -f applet/build.xml cap
+
+lint: ## formatting and vet, with and without cgo
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=1 $(GO) vet ./...
+
+fuzz: ## run every fuzz target for FUZZTIME each (30s)
+	@scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## measure: signature checks, storage, ledger, a whole update; ratios within one run
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/... ./host/...
+
+clean: ## remove what was built
+	rm -rf bin applet/build jcardsim-tests/target
+
+setup:
+	@scripts/setup.sh
+
+$(CLASSES): $(shell find applet -name '*.java' -o -name build.xml)
+	ant -q -f applet/build.xml classes
+	@touch $@
+
+$(SIM): $(shell find jcardsim-tests/src/main -type f 2>/dev/null) jcardsim-tests/pom.xml
+	$(MVN) -DskipTests package
+	@touch $@

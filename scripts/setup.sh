@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need on Debian or Ubuntu. It says what it installs, changes nothing when all is there,
+# and works as root or through sudo. On another system it lists what is missing and stops.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# command or file that must be there | Debian package that brings it
+needs='gcc|gcc
+/usr/include/stdlib.h|libc6-dev
+pkg-config|pkg-config
+/usr/include/PCSC/winscard.h|libpcsclite-dev
+pcscd|pcscd
+/usr/lib/pcsc/drivers/serial/libifdvpcd.so|vsmartcard-vpcd
+javac|openjdk-17-jdk-headless
+ant|ant
+mvn|maven
+strace|strace
+git|git
+/etc/ssl/certs/ca-certificates.crt|ca-certificates'
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+present() { case $1 in /*) [ -e "$1" ] ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
+
+# A newer Debian names its default JDK otherwise.
+package() { if [ "$1" = openjdk-17-jdk-headless ] && ! apt-cache show "$1" >/dev/null 2>&1; then echo default-jdk-headless; else echo "$1"; fi; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+missing=()
+while IFS='|' read -r probe name; do present "$probe" || missing+=("$name"); done <<<"$needs"
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    say "this is no Debian or Ubuntu; please install: ${missing[*]}"
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    say "not root and no sudo; please install: ${missing[*]}"
+    exit 1
+  fi
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq
+  packages=()
+  for name in "${missing[@]}"; do packages+=("$(package "$name")"); done
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+if ! command -v go >/dev/null; then
+  say "Go 1.26 or newer is missing; Debian 12 has none new enough: install it from go.dev/dl and put it on PATH"
+  exit 1
+fi
+if ! go list -m >/dev/null 2>&1; then
+  say "$(go version) is too old for this module (see go.mod) and may not fetch a newer one: install Go 1.26 from go.dev/dl"
+  exit 1
+fi
+
+if ! GOFLAGS=-mod=mod GOPROXY=off go mod download >/dev/null 2>&1; then
+  say "fetching Go modules"
+  go mod download
+fi
+
+simulator=3.0.6.0
+if [ ! -f "$HOME/.m2/repository/com/klinec/jcardsim/$simulator/jcardsim-$simulator.jar" ]; then
+  say "fetching the Java Card simulator and the test libraries"
+  mvn -q -B -f jcardsim-tests/pom.xml dependency:go-offline
+fi
