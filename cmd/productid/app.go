@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+)
+
+// app is what every verb shares: the streams, the global flags and the console opened on them.
+type app struct {
+	streams
+	console *console.Console
+	flags   globals
+}
+
+// globals are the flags every verb understands.
+type globals struct {
+	data   string
+	ledger string
+	reader string
+	config string
+	json   bool
+	yes    bool
+}
+
+func (a *app) openConsole() *console.Console {
+	return console.Open(console.Options{In: a.in, Out: a.out, Err: a.err, JSON: a.flags.json, Env: a.env})
+}
+
+// root is the whole command tree.
+func (a *app) root() *cobra.Command {
+	root := group("productid", "Make, register, read and check ProductID cards",
+		`  productid demo --once                        see it work, without hardware
+  productid card personalise --template https://tap.example.com/t
+  productid tap verify 'https://tap.example.com/t?i=…&c=…&s=…'`)
+	root.Long = `A ProductID card makes its own key, counts its taps and signs each count. productid makes such cards, writes
+them and their taps on an append-only ledger, and checks both.
+
+Flags win over PRODUCTID_* variables (--data is PRODUCTID_DATA), and those over one TOML file (data = "…").
+Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 reader or card, 6 ledger unreachable,
+7 uncertain.`
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return console.Misuse("reading the flags of "+c.CommandPath(), err.Error(), "see "+c.CommandPath()+" --help")
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.flags.data, "data", "productid-data", "data `folder`: secrets, ledger, registry")
+	f.StringVar(&a.flags.ledger, "ledger", "", "ledger, sqlite:`PATH` (default: ledger.db in the data folder)")
+	f.StringVar(&a.flags.reader, "reader", "pcsc", "card `reader`: pcsc, pcsc:NAME or sim:HOST:PORT")
+	f.StringVar(&a.flags.config, "config", "", "TOML `file` (default: productid.toml, if there is one)")
+	f.BoolVar(&a.flags.json, "json", false, "answer in JSON, one object a line")
+	f.BoolVar(&a.flags.yes, "yes", false, "do irreversible steps without asking")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := a.configure(c); err != nil {
+			return err
+		}
+		a.console = a.openConsole()
+		return nil
+	}
+	root.AddCommand(a.completion())
+	return root
+}
+
+// group is a command that only holds others: alone it shows its help, with a word it does not know it says so.
+func group(use, short, example string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Example: example,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			next := "see " + c.CommandPath() + " --help"
+			if s := c.SuggestionsFor(args[0]); len(s) > 0 {
+				next = fmt.Sprintf("did you mean %s %s?", c.CommandPath(), s[0])
+			}
+			return console.Misuse("running "+c.CommandPath(), fmt.Sprintf("there is no verb %q", args[0]), next)
+		},
+	}
+}
+
+// arguments wants between least and most arguments; names says which, for the message.
+func arguments(least, most int, names string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) >= least && (most < 0 || len(args) <= most) {
+			return nil
+		}
+		want := strings.TrimSpace("wants " + names)
+		if most == 0 {
+			want = "takes no arguments"
+		}
+		return console.Misuse("running "+c.CommandPath(), fmt.Sprintf("it %s, and got %d", want, len(args)), "see "+c.CommandPath()+" --help")
+	}
+}
+
+// helpTemplate begins with an example, for most readers want no more.
+const helpTemplate = `{{with .Example}}{{.}}
+
+{{end}}{{with or .Long .Short}}{{.}}
+
+{{end}}{{.UsageString}}`
+
+const usageTemplate = `Usage: {{.UseLine}}{{if .HasAvailableSubCommands}}
+
+Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Global flags:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`

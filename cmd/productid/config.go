@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/productid/productid/host/console"
+)
+
+// defaultConfig is read when it stands in the working folder; a file that --config names must be there.
+const defaultConfig = "productid.toml"
+
+// configure fills every flag that was not given from its PRODUCTID_* variable, else from the configuration file.
+func (a *app) configure(c *cobra.Command) error {
+	file, err := a.configFile(c)
+	if err != nil {
+		return err
+	}
+	if err := checkKeys(c.Root(), file); err != nil {
+		return err
+	}
+	var failed error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || failed != nil || !configurable(f.Name) {
+			return
+		}
+		source, value := variable(f.Name), a.env(variable(f.Name))
+		if v, ok := file[f.Name]; ok && value == "" {
+			source, value = "the configuration file", fmt.Sprint(v)
+		}
+		if value == "" {
+			return
+		}
+		if err := c.Flags().Set(f.Name, value); err != nil {
+			failed = console.Misuse(fmt.Sprintf("reading %s from %s", f.Name, source), err.Error(), "mend the value; --"+f.Name+" wins over it")
+		}
+	})
+	return failed
+}
+
+// configurable flags may stand in a file or the environment. What gives consent or looks without touching must be
+// said at each call.
+func configurable(name string) bool {
+	switch name {
+	case "yes", "dry-run", "help", "config":
+		return false
+	}
+	return true
+}
+
+// variable is the environment's name of a flag: --base-url is PRODUCTID_BASE_URL.
+func variable(flag string) string {
+	return "PRODUCTID_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// configFile reads the TOML file, if there is one.
+func (a *app) configFile(c *cobra.Command) (map[string]any, error) {
+	path := a.flags.config
+	if path == "" {
+		path = a.env(variable("config"))
+	}
+	named := path != ""
+	if !named {
+		path = defaultConfig
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	var file map[string]any
+	if err := toml.Unmarshal(text, &file); err != nil {
+		return nil, console.Misuse("reading "+path, err.Error(), "mend the file: lines of name = value, texts in quotes")
+	}
+	return file, nil
+}
+
+// checkKeys refuses a key that no verb knows: a misspelt name must not be silently without effect.
+func checkKeys(root *cobra.Command, file map[string]any) error {
+	known := map[string]bool{}
+	walk(root, func(c *cobra.Command) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = configurable(f.Name) })
+	})
+	for key := range file {
+		if !known[key] {
+			return console.Misuse("reading the configuration file", fmt.Sprintf("no flag is called %q", key), "keys are the long names of flags, without --")
+		}
+	}
+	return nil
+}
+
+// walk visits a command and everything under it.
+func walk(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, sub := range c.Commands() {
+		walk(sub, visit)
+	}
+}
