@@ -1,0 +1,104 @@
+package tap
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// maxTemplate is the room for prefix and middle together, in bytes.
+const maxTemplate = 120
+
+// Template is the part of the tap URL that is the same at each tap:
+//
+//	Prefix ‖ card id ‖ Middle ‖ counter ‖ "&s=" ‖ signature
+//
+// It is written to the card before it is locked and cannot be changed after.
+type Template struct{ Prefix, Middle string }
+
+// PlainTemplate makes the usual template of an address such as https://tap.example.com/t. Parameters that the address has are
+// kept. The error is that of Check.
+func PlainTemplate(address string) (Template, error) {
+	base, query, hasQuery := strings.Cut(address, "?")
+	if host, found := strings.CutPrefix(base, templateScheme); found && !strings.Contains(host, "/") {
+		base += "/"
+	}
+	prefix := base + "?i="
+	if hasQuery && query != "" {
+		prefix = base + "?" + query + "&i="
+	}
+	t := Template{Prefix: prefix, Middle: "&c="}
+	return t, t.Check()
+}
+
+// URL returns what a card with this template serves.
+func (t Template) URL(id CardID, counter uint32, signature []byte) string {
+	return fmt.Sprintf("%s%v%s%08X&s=%s", t.Prefix, id, t.Middle, counter, base64url.EncodeToString(signature))
+}
+
+const templateScheme = "https://" // NDEF identifier code 04: the card stores it as one byte
+
+// Check refuses what must not get on a card: a template that is not https, longer than 120 bytes, with a fragment, user name,
+// malformed percent sign or character outside RFC 3986, with a parameter i, c, s, v, k, n or x of its own, or one whose URLs do
+// not parse to the id and counter that were put in. The error is ErrMalformed.
+func (t Template) Check() error {
+	if len(t.Prefix)+len(t.Middle) > maxTemplate {
+		return fmt.Errorf("%w: template of %d bytes: want at most %d", ErrMalformed, len(t.Prefix)+len(t.Middle), maxTemplate)
+	}
+	if !strings.HasPrefix(t.Prefix, templateScheme) {
+		return fmt.Errorf("%w: template does not begin with https://", ErrMalformed)
+	}
+	for _, part := range []string{t.Prefix, t.Middle} {
+		if err := checkCharacters(part); err != nil {
+			return err
+		}
+	}
+	return t.checkSample()
+}
+
+// checkCharacters lets the characters of RFC 3986 §2 through, without '#'.
+func checkCharacters(part string) error {
+	for i := range len(part) {
+		switch c := part[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~:/?[]@!$&'()*+,;=", c) >= 0:
+		case c == '%' && i+2 < len(part) && hexDigit(part[i+1]) >= 0 && hexDigit(part[i+2]) >= 0:
+		case c == '%':
+			return fmt.Errorf("%w: template: a percent sign without two hexadecimal digits", ErrMalformed)
+		default:
+			return fmt.Errorf("%w: template: character %q", ErrMalformed, c)
+		}
+	}
+	return nil
+}
+
+// checkSample reads a URL of this template back as a verifier would.
+func (t Template) checkSample() error {
+	sample := URL{ID: CardID{1, 2, 3}, Counter: 0x89ABCDEF, Signature: make([]byte, P256.SignatureLen())}
+	text := t.URL(sample.ID, sample.Counter, sample.Signature)
+	if parsed, err := url.Parse(text); err != nil || parsed.Hostname() == "" {
+		return fmt.Errorf("%w: template has no host, or one that is no host name", ErrMalformed)
+	}
+	read, err := Parse(text)
+	if err != nil {
+		return fmt.Errorf("template: %w", err)
+	}
+	if read.ID != sample.ID || read.Counter != sample.Counter {
+		return fmt.Errorf("%w: template: id or counter is not where it is looked for", ErrMalformed)
+	}
+	return checkParameters(text)
+}
+
+// checkParameters refuses those of our parameters that Parse lets pass; i, c and s of its own made Parse fail.
+func checkParameters(text string) error {
+	_, query, _ := strings.Cut(text, "?")
+	params, err := readParameters(query)
+	if err != nil {
+		return err
+	}
+	for _, letter := range []byte("vknx") {
+		if params.of(letter).present {
+			return fmt.Errorf("%w: template has a parameter %q of its own", ErrMalformed, letter)
+		}
+	}
+	return nil
+}
