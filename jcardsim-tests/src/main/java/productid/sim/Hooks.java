@@ -1,0 +1,236 @@
+package productid.sim;
+
+import java.lang.reflect.Field;
+import javacard.framework.Util;
+import javacard.security.CryptoException;
+import javacard.security.ECPrivateKey;
+import javacard.security.Key;
+import javacard.security.KeyBuilder;
+import javacard.security.KeyPair;
+import javacard.security.MessageDigest;
+import javacard.security.PrivateKey;
+import javacard.security.RSAPrivateKey;
+import javacard.security.Signature;
+
+/** What {@link Instrument} puts in place of the applet's own writes and calls. Public for the rewritten classes only. */
+public final class Hooks {
+    private static final int REFERENCE_SIZE = 2;
+
+    private Hooks() {
+    }
+
+    // Fields and array elements: atomic one by one (JCRE 7.1).
+
+    public static void putField(Object target, int value, Class<?> owner, String name) {
+        Field field = field(owner, name);
+        if (!CardRuntime.current().watchesFields()) {
+            set(field, target, narrow(field.getType(), value));
+            return;
+        }
+        Object old = get(field, target);
+        CardRuntime.current().memory.atomic(Short.BYTES, () -> set(field, target, narrow(field.getType(), value)),
+                () -> set(field, target, old));
+    }
+
+    public static void putField(Object target, Object value, Class<?> owner, String name) {
+        Field field = field(owner, name);
+        if (!CardRuntime.current().watchesFields()) {
+            set(field, target, value);
+            return;
+        }
+        Object old = get(field, target);
+        CardRuntime.current().memory.atomic(REFERENCE_SIZE, () -> set(field, target, value), () -> set(field, target, old));
+    }
+
+    public static void storeByte(Object array, int index, int value) {
+        if (array instanceof boolean[] flags) {
+            boolean old = flags[index];
+            write(array, 1, () -> flags[index] = (value & 1) != 0, () -> flags[index] = old);
+            return;
+        }
+        byte[] bytes = (byte[]) array;
+        byte old = bytes[index];
+        write(array, 1, () -> bytes[index] = (byte) value, () -> bytes[index] = old);
+    }
+
+    public static void storeShort(short[] array, int index, int value) {
+        short old = array[index];
+        write(array, Short.BYTES, () -> array[index] = (short) value, () -> array[index] = old);
+    }
+
+    public static void storeReference(Object[] array, int index, Object value) {
+        Object old = array[index];
+        write(array, REFERENCE_SIZE, () -> array[index] = value, () -> array[index] = old);
+    }
+
+    // javacard.framework.Util
+
+    public static short arrayCopy(byte[] from, short fromOffset, byte[] to, short toOffset, short length) {
+        byte[] source = range(from, fromOffset, length);
+        byte[] old = range(to, toOffset, length);
+        write(to, length, () -> System.arraycopy(source, 0, to, toOffset, length),
+                () -> System.arraycopy(old, 0, to, toOffset, length));
+        return (short) (toOffset + length);
+    }
+
+    public static short setShort(byte[] array, short offset, short value) {
+        byte[] bytes = {(byte) (value >> 8), (byte) value};
+        return arrayCopy(bytes, (short) 0, array, offset, (short) bytes.length);
+    }
+
+    public static short arrayCopyNonAtomic(byte[] from, short fromOffset, byte[] to, short toOffset, short length) {
+        range(from, fromOffset, length);
+        writeNonAtomic(to, toOffset, length, () -> Util.arrayCopyNonAtomic(from, fromOffset, to, toOffset, length));
+        return (short) (toOffset + length);
+    }
+
+    public static short arrayFillNonAtomic(byte[] array, short offset, short length, byte value) {
+        writeNonAtomic(array, offset, length, () -> Util.arrayFillNonAtomic(array, offset, length, value));
+        return (short) (offset + length);
+    }
+
+    // javacard.security
+
+    public static void genKeyPair(KeyPair pair) {
+        CardRuntime card = CardRuntime.current();
+        card.silicon.generatingKey();
+        card.memory.nonAtomic(pair::genKeyPair, () -> halfMade(pair));
+    }
+
+    public static short sign(Signature engine, byte[] in, short inOffset, short inLength, byte[] out, short outOffset) {
+        CardRuntime card = CardRuntime.current();
+        byte[] signature = new byte[Short.MAX_VALUE];
+        short length = engine.sign(in, inOffset, inLength, signature, (short) 0);
+        byte[] answer = card.silicon.signature(range(signature, (short) 0, length));
+        writeNonAtomic(out, outOffset, (short) answer.length,
+                () -> System.arraycopy(answer, 0, out, outOffset, answer.length));
+        return (short) answer.length;
+    }
+
+    public static boolean verify(Signature engine, byte[] in, short inOffset, short inLength, byte[] signature,
+            short offset, short length) {
+        return CardRuntime.current().silicon.verified(engine.verify(in, inOffset, inLength, signature, offset, length));
+    }
+
+    public static Signature signature(byte algorithm, boolean external) {
+        require(Signature.class, algorithm);
+        return Signature.getInstance(algorithm, external);
+    }
+
+    public static MessageDigest digest(byte algorithm, boolean external) {
+        require(MessageDigest.class, algorithm);
+        return MessageDigest.getInstance(algorithm, external);
+    }
+
+    public static Key buildKey(byte type, short length, boolean encrypted) {
+        require(KeyBuilder.class, type);
+        return KeyBuilder.buildKey(type, length, encrypted);
+    }
+
+    /** A setter of a key is about to run, or has run: a persistent write whose old value the simulator does not keep. */
+    public static void keyWrite() {
+        CardRuntime card = CardRuntime.current();
+        if (card.watchesFields()) {
+            card.memory.keyWrite();
+        }
+    }
+
+    public static void apiBegins() {
+        CardRuntime.current().apiWrites.begin();
+    }
+
+    public static void apiArgument(byte[] array) {
+        CardRuntime.current().apiWrites.argument(array);
+    }
+
+    public static void apiEnds() {
+        CardRuntime.current().apiWrites.end();
+    }
+
+    /** Bytes that are neither the old nor the new ones. */
+    static void scramble(byte[] array, int offset, int length) {
+        for (int i = offset; i < offset + length; i++) {
+            array[i] = (byte) (array[i] * 31 + 0x5B + i);
+        }
+    }
+
+    private static void write(Object array, int size, Runnable write, Runnable revert) {
+        CardRuntime card = CardRuntime.current();
+        if (card.isPersistent(array)) {
+            card.memory.atomic(size, write, revert);
+        } else {
+            write.run();
+        }
+    }
+
+    private static void writeNonAtomic(byte[] array, short offset, short length, Runnable write) {
+        range(array, offset, length);
+        CardRuntime card = CardRuntime.current();
+        if (card.isPersistent(array)) {
+            card.memory.nonAtomic(write, () -> scramble(array, offset, length));
+        } else {
+            write.run();
+        }
+    }
+
+    private static byte[] range(byte[] array, short offset, short length) {
+        byte[] copy = new byte[length];
+        System.arraycopy(array, offset, copy, 0, length);
+        return copy;
+    }
+
+    /** A public key without its private one: as bad as a torn key generation can be. */
+    private static void halfMade(KeyPair pair) {
+        pair.genKeyPair();
+        PrivateKey key = pair.getPrivate();
+        byte[] wrong = new byte[key.getSize() / Byte.SIZE];
+        wrong[wrong.length - 1] = 1;
+        if (key instanceof ECPrivateKey curve) {
+            curve.setS(wrong, (short) 0, (short) wrong.length);
+        } else if (key instanceof RSAPrivateKey rsa) {
+            rsa.setExponent(wrong, (short) 0, (short) wrong.length);
+        }
+    }
+
+    private static void require(Class<?> factory, byte algorithm) {
+        if (!CardRuntime.current().silicon.has(factory, algorithm)) {
+            CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM);
+        }
+    }
+
+    private static Object narrow(Class<?> type, int value) {
+        if (type == boolean.class) {
+            return (value & 1) != 0;
+        }
+        if (type == byte.class) {
+            return (byte) value;
+        }
+        return type == short.class ? (Object) (short) value : (Object) value;
+    }
+
+    private static Field field(Class<?> owner, String name) {
+        try {
+            Field field = owner.getDeclaredField(name);
+            field.setAccessible(true);
+            return field;
+        } catch (NoSuchFieldException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Object get(Field field, Object target) {
+        try {
+            return field.get(target);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void set(Field field, Object target, Object value) {
+        try {
+            field.set(target, value);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+package productid.sim;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import javacard.framework.TransactionException;
+
+/**
+ * Persistent memory: every write of the applet comes here. It keeps what a transaction must be able to undo, and it
+ * can lose power at each write.
+ *
+ * <p>A <i>tear point</i> is a place where the power may go: before and after each write, before and after each begin
+ * and commit, and in the middle of a write that is not atomic, which leaves its whole destination undefined. Points
+ * are counted from the last {@link #watch}. Not safe for concurrent use: {@link SimCard} holds the lock.
+ */
+public final class Memory {
+    /** The commit buffer of the smaller cards in the field, in bytes. */
+    public static final int COMMIT_CAPACITY = 512;
+    /** What an entry in the commit buffer costs beside its old bytes: an address and a length. */
+    private static final int ENTRY_OVERHEAD = 4;
+    private static final int NEVER = -1;
+
+    private final Deque<Runnable> undo = new ArrayDeque<>();
+    private final List<Runnable> undefinedIfTorn = new ArrayList<>();
+    private final Map<byte[], Map<Integer, Byte>> worn = new IdentityHashMap<>();
+    private int room = COMMIT_CAPACITY;
+    private boolean inTransaction;
+    private PowerLost lost;
+    private long writes;
+    private int points;
+    private int tearPoint = NEVER;
+    private long tearWrite = NEVER;
+
+    /** Counts tear points from here on and loses no power at any of them. */
+    public void watch() {
+        points = 0;
+        tearPoint = NEVER;
+    }
+
+    /** Counts tear points from here on, the first is 0, and loses power at the given one. */
+    public void tearAt(int point) {
+        points = 0;
+        tearPoint = point;
+    }
+
+    /** Tears the n-th write from now on, the first is 1: an atomic one does not happen, any other leaves garbage. */
+    public void tearWrite(long n) {
+        tearWrite = writes + n;
+    }
+
+    /** Tear points passed since the last {@link #watch} or {@link #tearAt}. */
+    public int points() {
+        return points;
+    }
+
+    /** Persistent writes so far, those that a transaction undid included. */
+    public long writes() {
+        return writes;
+    }
+
+    /** A worn-out cell: whatever is written there, it holds this value. */
+    public void wearOut(byte[] array, int offset, int value) {
+        worn.computeIfAbsent(array, a -> new TreeMap<>()).put(offset, (byte) value);
+        settle();
+    }
+
+    /** New cells again. */
+    public void renew() {
+        worn.clear();
+    }
+
+    void begin() {
+        point("before begin");
+        inTransaction = true;
+        point("after begin");
+    }
+
+    void commit() {
+        point("before commit");
+        close();
+        point("after commit");
+    }
+
+    /** Undoes the atomic writes of the open transaction; what was written non-atomically stays as it is. */
+    void abort() {
+        rollBack();
+        close();
+    }
+
+    /** A write that happens wholly or not at all, and is undone with the transaction around it. */
+    void atomic(int size, Runnable write, Runnable revert) {
+        reserve(size);
+        begins(false, () -> { });
+        if (inTransaction) {
+            undo.push(revert);
+        }
+        write.run();
+        ends();
+    }
+
+    /** A write that no transaction undoes and that a tear leaves undefined, now or until the open transaction ends. */
+    void nonAtomic(Runnable write, Runnable scramble) {
+        begins(true, scramble);
+        write.run();
+        if (inTransaction) {
+            undefinedIfTorn.add(scramble);
+        }
+        ends();
+    }
+
+    /** Around a setter of a key object: may tear, undoes nothing. */
+    void keyWrite() {
+        point("at a key object");
+        writes++;
+    }
+
+    int room() {
+        return room;
+    }
+
+    /** The power cut that has happened and was not yet followed by a power-up, or null. */
+    PowerLost lost() {
+        return lost;
+    }
+
+    void powerUp() {
+        rollBack();
+        close();
+        lost = null;
+    }
+
+    private void begins(boolean leavesGarbage, Runnable scramble) {
+        point("before write " + (writes + 1));
+        boolean torn = ++writes == tearWrite;
+        if (!leavesGarbage) {
+            if (torn) {
+                cut("at write " + writes);
+            }
+            return;
+        }
+        if (torn || points == tearPoint) {
+            scramble.run();
+        }
+        if (torn) {
+            cut("within write " + writes);
+        }
+        point("within write " + writes);
+    }
+
+    private void ends() {
+        settle();
+        point("after write " + writes);
+    }
+
+    private void point(String where) {
+        if (lost != null) {
+            throw lost;
+        }
+        if (points++ == tearPoint) {
+            cut(where);
+        }
+    }
+
+    private void cut(String where) {
+        rollBack();
+        undefinedIfTorn.forEach(Runnable::run);
+        close();
+        settle();
+        tearPoint = NEVER;
+        lost = new PowerLost(where);
+        throw lost;
+    }
+
+    private void reserve(int size) {
+        int cost = size + ENTRY_OVERHEAD;
+        if (cost > room) {
+            TransactionException.throwIt(TransactionException.BUFFER_FULL);
+        }
+        if (inTransaction) {
+            room -= cost;
+        }
+    }
+
+    private void rollBack() {
+        while (!undo.isEmpty()) {
+            undo.pop().run();
+        }
+    }
+
+    private void close() {
+        undo.clear();
+        undefinedIfTorn.clear();
+        room = COMMIT_CAPACITY;
+        inTransaction = false;
+    }
+
+    private void settle() {
+        worn.forEach((array, cells) -> cells.forEach((offset, value) -> array[offset] = value));
+    }
+}

@@ -1,0 +1,23 @@
+package productid.sim;
+
+/** The crypto coprocessor as the applet meets it. A test extends it to make something go wrong. */
+public class Silicon {
+    /** Whether this card has the algorithm: a constant of Signature, KeyBuilder (type) or MessageDigest. */
+    public boolean has(Class<?> factory, byte algorithm) {
+        return true;
+    }
+
+    /** Called before each key generation; may throw a CryptoException. */
+    public void generatingKey() {
+    }
+
+    /** What the applet gets instead of this signature (DER for ECDSA). */
+    public byte[] signature(byte[] signature) {
+        return signature;
+    }
+
+    /** What the applet gets instead of this result of Signature.verify. */
+    public boolean verified(boolean result) {
+        return result;
+    }
+}
