@@ -66,7 +66,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		a.console = a.openConsole()
 		return nil
 	}
-	root.AddCommand(a.completion())
+	root.AddCommand(a.vectors(), a.completion())
 	return root
 }
 
