@@ -41,5 +41,5 @@ func ExamplePlainTemplate() {
 	fmt.Println(err)
 	// Output:
 	// https://tap.example.com/t?i= &c= <nil>
-	// malformed: template has a parameter 'x' of its own
+	// malformed: template has a parameter "x" of its own
 }

@@ -38,9 +38,10 @@ func (t Template) URL(id CardID, counter uint32, signature []byte) string {
 
 const templateScheme = "https://" // NDEF identifier code 04: the card stores it as one byte
 
-// Check refuses what must not get on a card: a template that is not https, longer than 120 bytes, with a fragment, user name,
-// malformed percent sign or character outside RFC 3986, with a parameter i, c, s, v, k, n or x of its own, or one whose URLs do
-// not parse to the id and counter that were put in. The error is ErrMalformed.
+// Check refuses what must not get on a card, by the rules that the card has too: a template that is not https, longer than 120
+// bytes, with a fragment, user name, malformed percent sign or character outside RFC 3986, with a parameter i, c, s, v, k, n or x
+// of its own or one whose name begins with a percent sign, or one whose URLs do not parse to the id and counter that were put in.
+// The error is ErrMalformed.
 func (t Template) Check() error {
 	if len(t.Prefix)+len(t.Middle) > maxTemplate {
 		return fmt.Errorf("%w: template of %d bytes: want at most %d", ErrMalformed, len(t.Prefix)+len(t.Middle), maxTemplate)
@@ -53,14 +54,35 @@ func (t Template) Check() error {
 			return err
 		}
 	}
+	if err := t.checkSeams(); err != nil {
+		return err
+	}
 	return t.checkSample()
 }
 
-// checkCharacters lets the characters of RFC 3986 §2 through, without '#'.
+// checkSeams wants id and counter where they are looked for: the id as the value of i, or as the serial of a GS1 Digital Link
+// (/21/ before any query), the counter as the value of c.
+func (t Template) checkSeams() error {
+	asParameter := endsWithParameter(t.Prefix, "i=") && strings.HasPrefix(t.Middle, "&")
+	asSerial := strings.HasSuffix(t.Prefix, serialSegment) && !strings.Contains(t.Prefix, "?") && strings.HasPrefix(t.Middle, "?")
+	if !asParameter && !asSerial {
+		return fmt.Errorf("%w: template: the id is neither parameter i nor the serial after %s", ErrMalformed, serialSegment)
+	}
+	if !endsWithParameter(t.Middle, "c=") {
+		return fmt.Errorf("%w: template: the counter is not parameter c", ErrMalformed)
+	}
+	return nil
+}
+
+func endsWithParameter(part, parameter string) bool {
+	return strings.HasSuffix(part, "?"+parameter) || strings.HasSuffix(part, "&"+parameter)
+}
+
+// checkCharacters lets the characters of RFC 3986 §2 through, without '#', '[' and ']'.
 func checkCharacters(part string) error {
 	for i := range len(part) {
 		switch c := part[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~:/?[]@!$&'()*+,;=", c) >= 0:
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~:/?@!$&'()*+,;=", c) >= 0:
 		case c == '%' && i+2 < len(part) && hexDigit(part[i+1]) >= 0 && hexDigit(part[i+2]) >= 0:
 		case c == '%':
 			return fmt.Errorf("%w: template: a percent sign without two hexadecimal digits", ErrMalformed)
@@ -88,16 +110,14 @@ func (t Template) checkSample() error {
 	return checkParameters(text)
 }
 
-// checkParameters refuses those of our parameters that Parse lets pass; i, c and s of its own made Parse fail.
+// checkParameters refuses what Parse lets pass: those of our parameters that no template needs, and names in percent-encoding.
 func checkParameters(text string) error {
 	_, query, _ := strings.Cut(text, "?")
-	params, err := readParameters(query)
-	if err != nil {
-		return err
-	}
-	for _, letter := range []byte("vknx") {
-		if params.of(letter).present {
-			return fmt.Errorf("%w: template has a parameter %q of its own", ErrMalformed, letter)
+	for _, pair := range strings.Split(query, "&") {
+		key, _, _ := strings.Cut(pair, "=")
+		letter, _, ours := reservedKey(key)
+		if ours && strings.IndexByte("vknx", letter) >= 0 || strings.HasPrefix(key, "%") {
+			return fmt.Errorf("%w: template has a parameter %q of its own", ErrMalformed, key)
 		}
 	}
 	return nil

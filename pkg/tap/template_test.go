@@ -57,6 +57,13 @@ func TestTemplateRefuses(t *testing.T) {
 		"k":                           {"https://h/?k=1&i=", "&c="},
 		"n in the middle":             {"https://h/?i=", "&n=&c="},
 		"x without a value":           {"https://h/?x&i=", "&c="},
+		"brackets":                    {"https://[::1]/?i=", "&c="},
+		"id only in a path":           {"https://h/", "?c="},
+		"serial behind a query":       {"https://h/?q=/21/", "?c="},
+		"serial, second query part":   {"https://h/21/", "&c="},
+		"query begins twice":          {"https://h/?i=", "?c="},
+		"query inside a query":        {"https://h/?q=1?i=", "&c="},
+		"foreign percent-encoded key": {"https://h/?%41=1&i=", "&c="},
 		"percent-encoded parameter":   {"https://h/?%78=1&i=", "&c="},
 	} {
 		assert.ErrorIs(t, template.Check(), tap.ErrMalformed, name)

@@ -155,18 +155,19 @@ func hexDigit(c byte) int {
 	return -1
 }
 
+const serialSegment = "/21/" // GS1 application identifier 21, as a Digital Link writes it
+
 // idOf returns parameter i or, as a GS1 Digital Link has it, the segment after the last /21/ of the path.
 func idOf(path string, params *parameters) string {
 	if i := params.of('i'); i.present {
 		return i.value
 	}
-	const serial = "/21/"
 	path = "/" + path
-	at := strings.LastIndex(path, serial)
+	at := strings.LastIndex(path, serialSegment)
 	if at < 0 {
 		return ""
 	}
-	segment, _, _ := strings.Cut(path[at+len(serial):], "/")
+	segment, _, _ := strings.Cut(path[at+len(serialSegment):], "/")
 	return segment
 }
 
