@@ -1,0 +1,55 @@
+package productid.sim;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * Runs virtual cards with our applet, one per endpoint, until it is killed. Prints {@code ready tcp HOST:PORT} or
+ * {@code ready vpcd HOST:PORT} on standard output for each endpoint once it serves, and nothing else there.
+ */
+public final class VirtualCard {
+    private static final String APPLET = "productid.card.ProductIdApplet";
+    private static final byte[] NAME = HexFormat.of().parseHex("D2760000850101");
+
+    private VirtualCard() {
+    }
+
+    public static void main(String[] arguments) {
+        try {
+            for (Link link : links(Options.parse(arguments), System.out)) {
+                new Thread(link).start();
+            }
+        } catch (IllegalArgumentException e) {
+            fail(2, e.getMessage() + "\n" + Options.USAGE);
+        } catch (ClassNotFoundException e) {
+            fail(1, "the applet is not compiled (no class " + APPLET + ")\n"
+                    + "it is compiled from applet/ and found on the class path\nrun: make build");
+        } catch (IOException e) {
+            fail(1, e.getMessage() + "\nthe state or trace file cannot be used as it is\n"
+                    + "move it away to start with a new card, or give another file");
+        }
+    }
+
+    private static List<Link> links(Options options, PrintStream ready) throws ClassNotFoundException, IOException {
+        List<Link> links = new ArrayList<>();
+        for (Options.Endpoint endpoint : options.endpoints) {
+            int number = links.size() + 1;
+            SimCard card = SimCard.install(APPLET, NAME, options.parameters);
+            Trace trace = new Trace(Options.of(options.trace, number));
+            Slot slot = new Slot(card, Options.of(options.state, number), trace, options.drop);
+            if (options.tear > 0) {
+                card.memory().tearWrite(options.tear);
+            }
+            links.add(new Link(endpoint, slot, ready));
+        }
+        return links;
+    }
+
+    private static void fail(int code, String message) {
+        System.err.println("virtual-card: " + message);
+        System.exit(code);
+    }
+}
