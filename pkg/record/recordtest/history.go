@@ -1,0 +1,189 @@
+package recordtest
+
+import (
+	"fmt"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap/taptest"
+)
+
+// History makes a random history step by step: records that hold and records that do not, mixed. It keeps no rule but those of
+// the channels: what a record is worth is for Fold to find.
+//
+// A History must not be used by several goroutines at once.
+type History struct {
+	// Choose returns a number from 0 to n-1.
+	Choose func(n int) int
+
+	issuers []*Chain
+	cards   []*Life
+	other   *Chain
+}
+
+// Life is a card with its tap channel.
+type Life struct {
+	Card  *taptest.Card
+	Chain *Chain
+	Last  uint32 // as a service that writes no nonsense would know it
+	State string
+}
+
+// Cards returns the cards that were registered properly so far.
+func (h *History) Cards() []*Life { return h.cards }
+
+// Next returns the next message of the history.
+func (h *History) Next() channel.Message {
+	if len(h.issuers) == 0 {
+		return h.openIssuer()
+	}
+	if len(h.cards) == 0 {
+		return h.register()
+	}
+	steps := []func() channel.Message{
+		h.tap, h.tap, h.tap, h.tap, h.tap, // more of what happens more
+		h.openIssuer, h.register, h.inService,
+		h.badTap, h.badTap, h.badRegistration, h.nonsense, h.unknownKind, h.stranger,
+	}
+	return steps[h.Choose(len(steps))]()
+}
+
+func (h *History) openIssuer() channel.Message {
+	if len(h.issuers) == 3 {
+		return pick(h, h.issuers).Say(Body(Opened("again")))
+	}
+	name := fmt.Sprint("issuer ", len(h.issuers))
+	chain := NewChain(name)
+	h.issuers = append(h.issuers, chain)
+	return chain.Say(Body(Opened(name)))
+}
+
+func (h *History) register() channel.Message {
+	name := fmt.Sprint("card ", len(h.cards))
+	life := &Life{Card: taptest.NewCard(name), Chain: NewChain(name)}
+	h.cards = append(h.cards, life)
+	issuer := pick(h, h.issuers)
+	body := Registered(life.Card, issuer.ID(), life.Chain.ID())
+	life.Last = body.Proof.Counter
+	return issuer.Say(Body(body))
+}
+
+func (h *History) inService() channel.Message {
+	life := pick(h, h.cards)
+	return life.inService()
+}
+
+func (l *Life) inService() channel.Message {
+	if l.State == "" {
+		l.State = record.StateInService
+	}
+	return l.Chain.Say(Body(InService(l.Last)))
+}
+
+// next returns the record of a tap after some that nobody recorded.
+func (l *Life) next(skip uint32) record.Tap {
+	t := Tapped(l.Card, l.Last+skip+1)
+	if skip > 0 {
+		t.Skipped = &record.Range{l.Last + 1, l.Last + skip}
+	}
+	return t
+}
+
+func (h *History) tap() channel.Message {
+	life := pick(h, h.cards)
+	if life.State == "" {
+		return life.inService()
+	}
+	t := life.next(uint32(h.Choose(3)))
+	if h.Choose(2) == 0 {
+		t.Retry = fmt.Sprintf("%022d.%022d", h.Choose(4), h.Choose(2))
+	}
+	life.Last = t.Last
+	return life.Chain.Say(Body(t))
+}
+
+func (h *History) badTap() channel.Message {
+	life := pick(h, h.cards)
+	t := life.next(1)
+	switch h.Choose(8) {
+	case 0: // invented by the operator
+		t.Signature[7] ^= 1
+	case 1: // replayed
+		t = Tapped(life.Card, life.Last)
+	case 2:
+		t.Last++
+	case 3:
+		t.State = record.StateCompleted
+	case 4:
+		t.Skipped = &record.Range{life.Last + 1, life.Last + 7}
+	case 5:
+		t = pick(h, h.cards).next(0)
+	case 6:
+		t.Alg = "rsa2048"
+	case 7:
+		t.Settings = channel.Hash{1}.String()
+	}
+	return life.Chain.Say(Body(t))
+}
+
+func (h *History) badRegistration() channel.Message {
+	issuer, life := pick(h, h.issuers), pick(h, h.cards)
+	fresh := taptest.NewCard(fmt.Sprint("bad ", h.Choose(4)))
+	taps := NewChain(fmt.Sprint("bad taps ", h.Choose(4))).ID()
+	b := Registered(fresh, issuer.ID(), taps)
+	switch h.Choose(6) {
+	case 0: // the card is registered already, perhaps by another issuer
+		b = Registered(life.Card, issuer.ID(), life.Chain.ID())
+	case 1: // a proof for another issuer, unless it is this one
+		b = Registered(fresh, pick(h, h.issuers).ID(), taps)
+	case 2: // another's tap channel
+		b = Registered(fresh, issuer.ID(), life.Chain.ID())
+	case 3:
+		b.Key = taptest.NewCard("swapped").Key().Bytes()
+	case 4:
+		b.Prefix = "http://plain.example.com/?i="
+	case 5:
+		b.Proof.Counter++
+	}
+	return issuer.Say(Body(b))
+}
+
+// nonsense is no record at all.
+func (h *History) nonsense() channel.Message {
+	bodies := []string{``, `{}`, `null`, `{"kind":"tap"}`, `{"kind":"tap","kind":"tap"}`, `{"KIND":"tap"}`, "{\"kind\":\"\xff\"}", `{"kind":1}`}
+	return h.anyChain().Say([]byte(bodies[h.Choose(len(bodies))]))
+}
+
+// unknownKind is of a later version of the format, with and without a head.
+func (h *History) unknownKind() channel.Message {
+	life := pick(h, h.cards)
+	switch h.Choose(4) {
+	case 0:
+		return h.anyChain().Say([]byte(`{"kind":"card.dreamt","of":"sheep"}`))
+	case 1: // counts back
+		return life.Chain.Say([]byte(`{"kind":"card.revoked","last":0,"state":"revoked"}`))
+	}
+	states := []string{record.StateInService, record.StateCompleted, record.StateRevoked, record.StateInService, record.StateMoved}
+	life.State = states[h.Choose(len(states))]
+	return life.Chain.Say(fmt.Appendf(nil, `{"kind":"card.changed","last":%d,"state":%q}`, life.Last, life.State))
+}
+
+// stranger writes to a channel that nobody registered, sometimes what belongs elsewhere.
+func (h *History) stranger() channel.Message {
+	if h.other == nil {
+		h.other = NewChain("stranger")
+	}
+	if h.Choose(2) == 0 {
+		return h.other.Say([]byte(`{"kind":"weather","must":true}`))
+	}
+	return h.other.Say(Body(Registered(taptest.NewCard("nobody's"), h.other.ID(), NewChain("nobody's").ID())))
+}
+
+func (h *History) anyChain() *Chain {
+	if h.Choose(2) == 0 {
+		return pick(h, h.issuers)
+	}
+	return pick(h, h.cards).Chain
+}
+
+func pick[T any](h *History, from []T) T { return from[h.Choose(len(from))] }
