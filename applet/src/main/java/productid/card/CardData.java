@@ -127,10 +127,11 @@ final class CardData {
     }
 
     /**
-     * Replaces an item by the data of the command in buffer. Throws 6700 for a length it cannot have, 6A80 for a value it
-     * cannot have, and changes nothing then.
+     * Replaces an item by the data of the command in buffer. Throws 6985 unless KEYED, 6700 for a length and 6A80 for a
+     * value the item cannot have, and changes nothing then.
      */
     void putItem(byte item, byte[] buffer, short length) {
+        require(Const.STATE_KEYED);
         byte[] to = find(item);
         if (length == 0 || length > (short) (to.length - ITEM_OFF_VALUE)) {
             ISOException.throwIt(ISO7816.SW_WRONG_LENGTH);

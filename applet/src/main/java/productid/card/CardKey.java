@@ -29,7 +29,7 @@ final class CardKey {
     private static final short DER_HEADER_LENGTH = (short) 2;
     private static final short DER_LENGTH_MAX = (short) (DER_HEADER_LENGTH + 2 * (DER_HEADER_LENGTH + SCALAR_LENGTH + 1));
 
-    /** Work area: the signed bytes, then the DER signature. */
+    // Work area: the signed bytes, then the DER signature.
     private static final short WORK_VERSION = (short) 4;
     private static final short WORK_PURPOSE = (short) 5;
     private static final short WORK_ALGORITHM = (short) 6;
@@ -64,7 +64,7 @@ final class CardKey {
                 P256.setOn(privateKey);
                 ecPair = new KeyPair(publicKey, privateKey);
             } catch (CryptoException e) {
-                ecPair = null;
+                // This card lacks one of them: ecPair stays null, and hasP256 says so.
             }
         }
         pair = ecPair;
@@ -89,8 +89,7 @@ final class CardKey {
                     return true;
                 }
             } catch (CryptoException e) {
-                // Some cards offer the objects but no generation on board. They answer so each time.
-                continue;
+                // Some cards offer the objects but make no key on board: they answer so each time.
             }
         }
         return false;

@@ -194,7 +194,9 @@ public final class ProductIdApplet extends Applet {
         }
         short length = receive(apdu);
         checkChallenge(buffer, length);
-        counter.commit();
+        if (!counter.commit()) {
+            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+        }
         session[Const.SESSION_USE] = Const.USE_CHALLENGE;
         key.signChallenge(counter, buffer, ISO7816.OFFSET_CDATA, length, buffer, Const.COUNTER_LENGTH);
         counter.copyCommitted(buffer, (short) 0);

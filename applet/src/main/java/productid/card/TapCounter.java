@@ -1,6 +1,5 @@
 package productid.card;
 
-import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
@@ -44,28 +43,23 @@ final class TapCounter {
         }
     }
 
-    /** True if there is no further number: counterMax was reached, or no slot is valid. */
-    boolean isExhausted() {
-        return !load() || !isLess(slot, (short) 0, maximum, (short) 0);
-    }
-
     /**
-     * Uses up the next number. Durable on return; what was thrown instead may have used up numbers too.
-     *
-     * Throws 6985 on an exhausted card, 6581 if the memory took no number.
+     * Uses up the next number; durable on return. False, and nothing written, if the card is exhausted: counterMax was
+     * reached, or no slot is valid. Throws 6581 if the memory took no number; it may have used up some all the same.
      */
-    void commit() {
-        if (isExhausted()) {
-            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+    boolean commit() {
+        if (!load() || !isBelowMaximum()) {
+            return false;
         }
-        for (short i = 0; i < COMMIT_ATTEMPTS && isLess(slot, (short) 0, maximum, (short) 0); i++) {
+        for (short i = 0; i < COMMIT_ATTEMPTS && isBelowMaximum(); i++) {
             increment();
             complement();
             if (write()) {
-                return;
+                return true;
             }
         }
         ISOException.throwIt(Const.SW_MEMORY_FAILURE);
+        return false;
     }
 
     /** Copies the number that commit used up in this very command. */
@@ -117,6 +111,10 @@ final class TapCounter {
     /** The place of the number at off: n mod 8. */
     private static short index(byte[] b, short off) {
         return (short) (b[(short) (off + Const.COUNTER_LENGTH - 1)] & (short) (SLOTS - 1));
+    }
+
+    private boolean isBelowMaximum() {
+        return isLess(slot, (short) 0, maximum, (short) 0);
     }
 
     private void increment() {

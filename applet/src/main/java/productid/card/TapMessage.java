@@ -17,8 +17,13 @@ import javacard.framework.Util;
  */
 final class TapMessage {
     private static final byte[] SIGNATURE_PARAMETER = {'&', 's', '='};
-    private static final byte[] EXHAUSTED = {'0', '0', '0', '0', '0', '0', '0', '0', '&', 'x', '=', 'e', 'x', 'h', 'a', 'u', 's', 't', 'e', 'd'};
-    private static final byte[] CHALLENGE_ONLY = {'0', '0', '0', '0', '0', '0', '0', '0', '&', 'x', '=', 'c', 'h', 'a', 'l', 'l', 'e', 'n', 'g', 'e'};
+    private static final short SIGNATURE_PARAMETER_LENGTH = (short) 3;
+    private static final byte[] EXHAUSTED = {
+        '0', '0', '0', '0', '0', '0', '0', '0', '&', 'x', '=', 'e', 'x', 'h', 'a', 'u', 's', 't', 'e', 'd',
+    };
+    private static final byte[] CHALLENGE_ONLY = {
+        '0', '0', '0', '0', '0', '0', '0', '0', '&', 'x', '=', 'c', 'h', 'a', 'l', 'l', 'e', 'n', 'g', 'e',
+    };
 
     // The file: NLEN ‖ record header ‖ type length ‖ payload length ‖ type ‖ identifier code ‖ rest of the URL.
     private static final short OFF_NLEN = (short) 0;
@@ -31,7 +36,7 @@ final class TapMessage {
 
     private static final short CARD_ID_TEXT_LENGTH = (short) (Const.CARD_ID_LENGTH / 3 * 4);
     private static final short SIGNATURE_TEXT_LENGTH = (short) ((4 * Const.SIGNATURE_LENGTH + 2) / 3);
-    private static final short SIGNED_TAIL_LENGTH = (short) (2 * Const.COUNTER_LENGTH + 3 + SIGNATURE_TEXT_LENGTH);
+    private static final short SIGNED_TAIL_LENGTH = (short) (2 * Const.COUNTER_LENGTH + SIGNATURE_PARAMETER_LENGTH + SIGNATURE_TEXT_LENGTH);
 
     private final short[] session;
     private final CardData data;
@@ -55,8 +60,8 @@ final class TapMessage {
 
     /**
      * Length of the file that a read at offset gets a piece of. The first call in a selection commits the counter, signs
-     * and freezes the message; an offset beyond the file is refused with 6B00 before anything is committed. Throws 6985 if
-     * this selection has answered a challenge, 6581 if the memory took no number.
+     * and freezes the message. Throws 6B00 for an offset beyond the file, before anything is committed; 6985 if this
+     * selection has answered a challenge; 6581 if the memory took no number.
      */
     short open(short offset) {
         switch (session[Const.SESSION_USE]) {
@@ -83,17 +88,18 @@ final class TapMessage {
     private void freeze(short offset) {
         if (data.isChallengeOnly()) {
             freezeUnsigned(CHALLENGE_ONLY);
-        } else if (counter.isExhausted()) {
-            freezeUnsigned(EXHAUSTED);
-        } else {
-            Type4Tag.within(offset, (short) (OFF_URL + urlLength() + SIGNED_TAIL_LENGTH));
+            return;
+        }
+        Type4Tag.within(offset, signedLength());
+        if (counter.commit()) {
             freezeSigned();
+        } else {
+            freezeUnsigned(EXHAUSTED);
         }
     }
 
-    /** Length of the URL up to its counter, without "https://". */
-    private short urlLength() {
-        return (short) (data.templateLength() - Template.SCHEME_LENGTH + CARD_ID_TEXT_LENGTH);
+    private short signedLength() {
+        return (short) (OFF_URL + data.templateLength() - Template.SCHEME_LENGTH + CARD_ID_TEXT_LENGTH + SIGNED_TAIL_LENGTH);
     }
 
     private void freezeUnsigned(byte[] tail) {
@@ -101,14 +107,13 @@ final class TapMessage {
         finish(Util.arrayCopyNonAtomic(tail, (short) 0, file, at, (short) tail.length));
     }
 
-    /** Commits first, signs then. Counter and signature are put where their text will end and expanded in place. */
+    /** Signs the counter just committed. Counter and signature are put where their text will end and expanded in place. */
     private void freezeSigned() {
-        counter.commit();
         short at = writeUrl();
         short bytes = (short) (at + Const.COUNTER_LENGTH);
         counter.copyCommitted(file, bytes);
         at = Ascii.hex(file, bytes, Const.COUNTER_LENGTH, file, at);
-        at = Util.arrayCopyNonAtomic(SIGNATURE_PARAMETER, (short) 0, file, at, (short) SIGNATURE_PARAMETER.length);
+        at = Util.arrayCopyNonAtomic(SIGNATURE_PARAMETER, (short) 0, file, at, SIGNATURE_PARAMETER_LENGTH);
         bytes = (short) (at + SIGNATURE_TEXT_LENGTH - Const.SIGNATURE_LENGTH);
         key.signTap(data.isLocked() ? Const.PURPOSE_TAP : Const.PURPOSE_REHEARSAL, counter, file, bytes);
         finish(Ascii.base64Url(file, bytes, Const.SIGNATURE_LENGTH, file, at));

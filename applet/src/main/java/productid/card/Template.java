@@ -37,7 +37,7 @@ final class Template {
             return startsWith(b, (short) (end - GS1_SERIAL.length), end, GS1_SERIAL) && isClean(b, authority, end, query);
         }
         short own = (short) (end - OWN_PARAMETER_LENGTH);
-        return own >= query && endsWithParameter((byte) 'i', b, own, query) && isClean(b, authority, (short) (end - 2), query);
+        return own >= query && endsWithParameter((byte) 'i', b, own, query) && isClean(b, authority, (short) (own + 1), query);
     }
 
     /** True for ?…c= or &…c=, the first character deciding which prefix it goes with. */
@@ -45,7 +45,7 @@ final class Template {
         short end = (short) (off + length);
         short own = (short) (end - OWN_PARAMETER_LENGTH);
         return own >= off && (b[off] == '?' || b[off] == '&')
-                && endsWithParameter((byte) 'c', b, own, off) && isClean(b, off, (short) (end - 2), off);
+                && endsWithParameter((byte) 'c', b, own, off) && isClean(b, off, (short) (own + 1), off);
     }
 
     /** True if the two, each good by itself, make one URL: the query starts in exactly one of them. */
