@@ -12,7 +12,7 @@ import (
 const capabilityScheme = "pidc1"
 
 // maxSteps bounds how far Open turns the read key, as a number in a message is
-// what its author says. It takes about a second.
+// what its author says. It takes about two seconds.
 const maxSteps = 1 << 20
 
 // Capability is what one needs to read a channel: of a public one its id, of a
