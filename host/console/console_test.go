@@ -15,6 +15,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // open gives a Console on buffers, which are no terminals.
@@ -121,6 +125,12 @@ func TestExplainKeepsWhatWasBeingDone(t *testing.T) {
 	assert.ErrorIs(t, &p, fs.ErrNotExist)
 	p = Explain(fmt.Errorf("waiting for a card: %w", context.Canceled))
 	assert.Equal(t, "waiting for a card", p.What)
+	assert.NotContains(t, p.Why, "(", "the sentinel's own words add nothing")
+	p = Explain(fmt.Errorf("checking the order: %w: template has a fragment", tap.ErrMalformed))
+	assert.Equal(t, "malformed: it does not follow the format (template has a fragment)", p.Why)
+	p = Explain(fmt.Errorf("locking the card: %w", errors.Join(card.ErrState, apdu.StatusConditions)))
+	assert.Equal(t, Reader, p.Exit)
+	assert.Contains(t, p.Why, "6985: conditions of use not satisfied")
 	p = Explain(context.Canceled)
 	assert.NotEmpty(t, p.What)
 	inner := Misuse("reading flags", "no such flag", "see --help")

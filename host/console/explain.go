@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"strings"
+
+	"github.com/productid/productid/pkg/apdu"
 )
 
 // Explain puts an error into words: a Problem found in its chain as it stands, else the first entry of the catalogue
@@ -29,41 +31,53 @@ func Explain(err error) Problem {
 // entry is one row of the catalogue: which errors it is about and what there is to say.
 type entry struct {
 	match func(error) error // the error of the chain that is meant, or nil
+	typed bool              // it is meant by its type, so its text says something of its own
 	exit  Exit
 	code  string
 	why   string
 	next  string
 }
 
-// problem takes what was being done from the layers around the cause, and keeps the cause's own text as the detail.
+// problem takes what was being done from the layers around the cause; what the cause says beyond the entry's words is
+// kept in brackets, a card's status word among it.
 func (e entry) problem(err, cause error) Problem {
-	doing, detail := err.Error(), cause.Error()
-	if i := strings.Index(doing, detail); i >= 0 {
-		doing, detail = strings.TrimSuffix(doing[:i], ": "), doing[i:]
+	doing, detail := err.Error(), ""
+	if i := strings.Index(doing, cause.Error()); i >= 0 {
+		doing, detail = strings.TrimSuffix(doing[:i], ": "), strings.TrimPrefix(doing[i:], cause.Error())
 	}
 	if doing == "" {
 		doing = "running the command"
 	}
-	why := e.why + " (" + detail + ")"
+	details := []string{strings.TrimPrefix(detail, ": ")}
+	if e.typed {
+		details[0] = cause.Error()
+	}
+	if status, ok := errors.AsType[apdu.Status](err); ok && !strings.Contains(details[0], status.Error()) {
+		details = append(details, status.Error())
+	}
+	why := e.why
+	if detail := strings.TrimPrefix(strings.Join(details, "; "), "; "); detail != "" {
+		why += " (" + detail + ")"
+	}
 	return Problem{Code: e.code, What: doing, Why: why, Next: e.next, Exit: e.exit, Cause: err}
 }
 
-// is matches an error that is the sentinel.
-func is(sentinel error) func(error) error {
-	return func(err error) error {
+// is is an entry about a sentinel.
+func is(sentinel error, exit Exit, code, why, next string) entry {
+	return entry{exit: exit, code: code, why: why, next: next, match: func(err error) error {
 		if errors.Is(err, sentinel) {
 			return sentinel
 		}
 		return nil
-	}
+	}}
 }
 
-// as matches an error of a type.
-func as[T error]() func(error) error {
-	return func(err error) error {
+// as is an entry about a type of errors.
+func as[T error](exit Exit, code, why, next string) entry {
+	return entry{typed: true, exit: exit, code: code, why: why, next: next, match: func(err error) error {
 		if e, ok := errors.AsType[T](err); ok {
 			return e
 		}
 		return nil
-	}
+	}}
 }
