@@ -1,0 +1,113 @@
+package cardtest
+
+import (
+	"encoding/binary"
+
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/ndef"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// tag answers the commands of a Type 4 Tag.
+func (c *Card) tag(command apdu.Command) ([]byte, apdu.Status) {
+	switch command.INS {
+	case insSelect:
+		return nil, c.selectFile(command)
+	case insReadBinary:
+		return c.readBinary(command)
+	}
+	return nil, apdu.StatusInstruction
+}
+
+func (c *Card) selectFile(command apdu.Command) apdu.Status {
+	if command.P1 != p1SelectByFileID || command.P2 != p2SelectNoResponse && command.P2 != p2SelectFirstOrOnly {
+		return apdu.StatusWrongParameters
+	}
+	if len(command.Data) != 2 {
+		return apdu.StatusWrongLength
+	}
+	file := uint16(command.Data[0])<<8 | uint16(command.Data[1])
+	if file != fileCC && file != fileNDEF {
+		return apdu.StatusNotFound
+	}
+	c.session.file = file
+	return apdu.StatusOK
+}
+
+func (c *Card) readBinary(command apdu.Command) ([]byte, apdu.Status) {
+	if command.P1&p1ReadShortFileID != 0 {
+		return nil, apdu.StatusWrongParameters
+	}
+	offset := int(command.P1)<<8 | int(command.P2)
+	file, status := c.open(offset)
+	if status != apdu.StatusOK {
+		return nil, status
+	}
+	if offset > len(file) {
+		return nil, apdu.StatusWrongOffset
+	}
+	return file[offset:min(offset+command.Ne, len(file))], apdu.StatusOK
+}
+
+// open returns the selected file. The first read of the NDEF file in a selection uses up a count.
+func (c *Card) open(offset int) ([]byte, apdu.Status) {
+	switch {
+	case c.session.file == fileCC:
+		return c.capabilityContainer(), apdu.StatusOK
+	case c.session.file != fileNDEF:
+		return nil, apdu.StatusNoFileSelected
+	case c.session.challenged:
+		return nil, apdu.StatusConditions
+	case c.session.message != nil:
+		return c.session.message, apdu.StatusOK
+	}
+	return c.message(offset)
+}
+
+// capabilityContainer is laid out in T4T 2.0 §5.1.
+func (c *Card) capabilityContainer() []byte {
+	return []byte{
+		0, 15, ccMappingVersion, c.profile[1], c.profile[2], 0, mleMax,
+		ccNDEFFileControlTag, 6, fileNDEF >> 8, fileNDEF & 0xFF, 0, ndefFileMax, ccReadFree, ccWriteNever,
+	}
+}
+
+// signedOverhead is what a signed NDEF file has beside prefix and middle: NLEN, record header and identifier code in place of
+// "https://", id, counter, "&s=" and signature.
+const signedOverhead = 2 + 5 - len("https://") + 16 + 8 + len("&s=") + 86
+
+// message makes the NDEF file of this selection: what the tag serves at its first read.
+func (c *Card) message(offset int) ([]byte, apdu.Status) {
+	template, complete := c.template()
+	if c.State == Installed || !complete {
+		return []byte{0, 0}, apdu.StatusOK
+	}
+	text, status := c.url(template, offset)
+	if status != apdu.StatusOK {
+		return nil, status
+	}
+	message, err := ndef.EncodeURI(text)
+	if err != nil {
+		return nil, apdu.StatusUnknown
+	}
+	c.session.message = append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
+	return c.session.message, apdu.StatusOK
+}
+
+func (c *Card) url(template tap.Template, offset int) (string, apdu.Status) {
+	c.Soft.Template = template
+	unsigned := template.Prefix + c.Soft.ID().String() + template.Middle + "00000000&x="
+	switch {
+	case c.profile[0]&profileChallengeOnly != 0:
+		return unsigned + tap.ChallengeOnly, apdu.StatusOK
+	case c.Soft.Counter >= c.CounterMax:
+		return unsigned + tap.Exhausted, apdu.StatusOK
+	case offset > signedOverhead+len(c.prefix)+len(c.middle): // refused before a count is used up
+		return "", apdu.StatusWrongOffset
+	case c.NoMemory:
+		return "", apdu.StatusMemoryFailure
+	case c.State == Locked:
+		return c.Soft.Tap(), apdu.StatusOK
+	}
+	return c.Soft.Rehearse(), apdu.StatusOK
+}
