@@ -172,7 +172,7 @@ final class CardKey {
         integerToScalar(der, s, raw, (short) (rawOff + SCALAR_LENGTH));
     }
 
-    /** Copies the INTEGER at derOff without its sign byte, or with zeros for those DER leaves out; returns the offset behind it. */
+    /** Copies the INTEGER at derOff without its sign byte or with the zeros DER leaves out; returns the offset behind it. */
     private static short integerToScalar(byte[] der, short derOff, byte[] raw, short rawOff) {
         short length = der[(short) (derOff + 1)];
         short from = (short) (derOff + DER_HEADER_LENGTH);

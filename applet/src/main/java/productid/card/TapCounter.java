@@ -16,8 +16,10 @@ import javacard.framework.Util;
 final class TapCounter {
     private static final short SLOTS = (short) 8;
     private static final short SLOT_LENGTH = (short) (2 * Const.COUNTER_LENGTH);
-    /** A memory cell that does not take a number is passed over by taking the next; so often, then never again. */
-    private static final short COMMIT_ATTEMPTS = (short) 8;
+    /** A slot that does not take its number is passed over with the number: once round the ring, and no further. */
+    private static final short COMMIT_ATTEMPTS = SLOTS;
+    /** From this number on the place of the next one holds the number of a lap before. */
+    private static final byte[] SECOND_LAP = {0x00, 0x00, 0x00, (byte) SLOTS};
 
     /** counterMax where the installer names none: 400,000, what a card type of unknown endurance is trusted with. */
     static final byte[] DEFAULT_MAXIMUM = {0x00, 0x06, 0x1A, (byte) 0x80};
@@ -54,7 +56,7 @@ final class TapCounter {
         for (short i = 0; i < COMMIT_ATTEMPTS && isBelowMaximum(); i++) {
             increment();
             complement();
-            if (write()) {
+            if (isSlotSound() && write()) {
                 return true;
             }
         }
@@ -99,6 +101,15 @@ final class TapCounter {
             }
         }
         return index(ring, at) == index;
+    }
+
+    /**
+     * True if the place of the next number still holds the one of a lap before. If it does not, its memory fails, and what
+     * it last held may have been the very number that is next: it is passed over, not used twice.
+     */
+    private boolean isSlotSound() {
+        short index = index(slot, (short) 0);
+        return isLess(slot, (short) 0, SECOND_LAP, (short) 0) || isValid(index, (short) (index * SLOT_LENGTH));
     }
 
     /** Writes the slot to its place by one atomic copy; false if it does not read back. */

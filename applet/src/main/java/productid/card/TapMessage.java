@@ -36,7 +36,8 @@ final class TapMessage {
 
     private static final short CARD_ID_TEXT_LENGTH = (short) (Const.CARD_ID_LENGTH / 3 * 4);
     private static final short SIGNATURE_TEXT_LENGTH = (short) ((4 * Const.SIGNATURE_LENGTH + 2) / 3);
-    private static final short SIGNED_TAIL_LENGTH = (short) (2 * Const.COUNTER_LENGTH + SIGNATURE_PARAMETER_LENGTH + SIGNATURE_TEXT_LENGTH);
+    private static final short SIGNED_TAIL_LENGTH = (short) (
+            2 * Const.COUNTER_LENGTH + SIGNATURE_PARAMETER_LENGTH + SIGNATURE_TEXT_LENGTH);
 
     private final short[] session;
     private final CardData data;
@@ -99,7 +100,7 @@ final class TapMessage {
     }
 
     private short signedLength() {
-        return (short) (OFF_URL + data.templateLength() - Template.SCHEME_LENGTH + CARD_ID_TEXT_LENGTH + SIGNED_TAIL_LENGTH);
+        return (short) (OFF_URL - Template.SCHEME_LENGTH + data.templateLength() + CARD_ID_TEXT_LENGTH + SIGNED_TAIL_LENGTH);
     }
 
     private void freezeUnsigned(byte[] tail) {

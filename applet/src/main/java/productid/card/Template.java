@@ -73,18 +73,20 @@ final class Template {
     /** True if b[off, end) is RFC 3986 text and no parameter of the query, which starts at query, has a name of ours. */
     private static boolean isClean(byte[] b, short off, short end, short query) {
         for (short i = off; i < end; i++) {
-            if (b[i] == '%') {
-                if (i >= (short) (end - 2) || !isHexDigit(b[(short) (i + 1)]) || !isHexDigit(b[(short) (i + 2)])) {
-                    return false;
-                }
-            } else if (!isLetterOrDigit(b[i]) && find(b[i], PUNCTUATION, (short) 0, (short) PUNCTUATION.length) == PUNCTUATION.length) {
-                return false;
-            }
-            if ((i == query || (i > query && b[i] == '&')) && hasReservedName(b, (short) (i + 1), end)) {
+            boolean isSeparator = i == query || (i > query && b[i] == '&');
+            if (!isAllowed(b, i, end) || (isSeparator && hasReservedName(b, (short) (i + 1), end))) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** True if a URL may have the character at i; a percent sign needs two hexadecimal digits behind it. */
+    private static boolean isAllowed(byte[] b, short i, short end) {
+        if (b[i] == '%') {
+            return (short) (end - i) > 2 && isHexDigit(b[(short) (i + 1)]) && isHexDigit(b[(short) (i + 2)]);
+        }
+        return isLetterOrDigit(b[i]) || contains(PUNCTUATION, b[i]);
     }
 
     private static boolean hasReservedName(byte[] b, short off, short end) {
@@ -96,7 +98,7 @@ final class Template {
         }
         short next = (short) (off + 1);
         boolean isOneLetter = next == end || b[next] == '=' || b[next] == '&';
-        return isOneLetter && find(b[off], RESERVED_NAMES, (short) 0, (short) RESERVED_NAMES.length) != RESERVED_NAMES.length;
+        return isOneLetter && contains(RESERVED_NAMES, b[off]);
     }
 
     private static boolean startsWith(byte[] b, short off, short end, byte[] text) {
@@ -109,6 +111,10 @@ final class Template {
             }
         }
         return true;
+    }
+
+    private static boolean contains(byte[] set, byte c) {
+        return find(c, set, (short) 0, (short) set.length) < set.length;
     }
 
     /** Offset of the first c in b[off, end), or end. */
