@@ -4,8 +4,9 @@ package productid.card;
  * The rules for the fixed parts of a tap URL: prefix ‖ card id ‖ middle ‖ counter ‖ "&s=" ‖ signature.
  *
  * After LOCK nobody can mend a template, so the card refuses one whose URLs no verifier would accept or that could point a
- * phone elsewhere than the station meant: another scheme, userinfo, a fragment, a character outside RFC 3986, or a second
- * parameter with a name of ours. A parameter name that begins with a percent sign is refused too: it might spell such a name.
+ * phone elsewhere than the station meant: another scheme, userinfo, an encoded host, a fragment, a character outside
+ * RFC 3986, or a second parameter with a name of ours. A parameter name that begins with a percent sign is refused too: it
+ * might spell such a name.
  */
 final class Template {
     private static final byte[] SCHEME = {'h', 't', 't', 'p', 's', ':', '/', '/'};
@@ -58,11 +59,11 @@ final class Template {
         return (own == query || b[own] == '&') && b[(short) (own + 1)] == name && b[(short) (own + 2)] == '=';
     }
 
-    /** True if there is a host and no userinfo before it. */
+    /** True if there is a host, without userinfo before it or a percent sign in it. */
     private static boolean hasHost(byte[] b, short off, short end) {
         short i = off;
         while (i < end && b[i] != '/' && b[i] != '?') {
-            if (b[i] == '@') {
+            if (b[i] == '@' || b[i] == '%') {
                 return false;
             }
             i++;
