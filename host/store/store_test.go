@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The tests' schema: each writer owns a row of numbers without gaps.
+func schema() fstest.MapFS {
+	return fstest.MapFS{"001_entries.sql": {Data: []byte(`
+		CREATE TABLE entry (writer INTEGER, number INTEGER, PRIMARY KEY (writer, number)) WITHOUT ROWID;
+		CREATE TABLE parent (id INTEGER PRIMARY KEY);
+		CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);`)}}
+}
+
+func openAt(t testing.TB, path string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), path, Options{Migrations: schema()})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, db.Close()) })
+	return db
+}
+
+func openNew(t testing.TB) *DB {
+	t.Helper()
+	return openAt(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+func TestEveryConnectionSyncsEachCommit(t *testing.T) {
+	db := openNew(t)
+	for name, pool := range map[string]*sql.DB{"write": db.write, "read": db.read} {
+		conn, err := pool.Conn(t.Context())
+		require.NoError(t, err)
+		var journal string
+		var synchronous, foreignKeys int
+		require.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&journal))
+		require.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous))
+		require.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA foreign_keys").Scan(&foreignKeys))
+		assert.Equal(t, []any{"wal", 2, 1}, []any{journal, synchronous, foreignKeys}, name)
+		require.NoError(t, conn.Close())
+	}
+}
+
+func TestConnectionThatSyncsLessIsRefused(t *testing.T) {
+	for _, weak := range []string{"synchronous=normal", "synchronous=off", "foreign_keys=off", "journal_mode=delete"} {
+		c, err := newConnector(filepath.Join(t.TempDir(), "test.db"), settings(false))
+		require.NoError(t, err)
+		conn, err := c.Connect(t.Context())
+		require.NoError(t, err)
+		_, err = pragma(t.Context(), conn, weak)
+		require.NoError(t, err)
+		refused := 0
+		for _, s := range c.settings {
+			if s.check(t.Context(), conn) != nil {
+				refused++
+			}
+		}
+		assert.Equal(t, 1, refused, weak)
+		require.NoError(t, conn.Close())
+	}
+}
+
+func TestSettingThatDoesNotHoldIsRefused(t *testing.T) {
+	c, err := newConnector(filepath.Join(t.TempDir(), "test.db"), []setting{{"synchronous", "normal", "2"}})
+	require.NoError(t, err)
+	c.settings = append([]setting{{"synchronous", "off", "0"}}, c.settings...)
+	_, err = c.Connect(t.Context())
+	assert.ErrorIs(t, err, ErrNotDurable)
+}
+
+func TestOpenRefusesWhatIsNoFileName(t *testing.T) {
+	for _, path := range []string{"", "file:x.db", "x.db?_pragma=synchronous(off)", "x\x00.db"} {
+		_, err := Open(t.Context(), path, Options{Migrations: schema()})
+		assert.ErrorContains(t, err, "not a file name", "%q", path)
+	}
+	_, err := Open(t.Context(), ":memory:", Options{Migrations: schema()})
+	assert.Error(t, err)
+	require.NoError(t, os.RemoveAll(":memory:"))
+}
+
+func TestNewFileBelongsToItsOwner(t *testing.T) {
+	db := openNew(t)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(db.path + suffix)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "file%s", suffix)
+	}
+}
+
+func TestOpenNamesWhatIsWrongWithAFile(t *testing.T) {
+	newer := schema()
+	newer["002_more.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE more (x)")}
+	other := fstest.MapFS{"001_other.sql": {Data: []byte("CREATE TABLE other (x)")}}
+	made := func(files fstest.MapFS) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			db, err := Open(t.Context(), path, Options{Migrations: files})
+			require.NoError(t, err)
+			require.NoError(t, db.Close())
+		}
+	}
+	for _, row := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		want error
+	}{
+		{"newer schema", made(newer), ErrNewerSchema},
+		{"another schema", made(other), ErrForeign},
+		{"somebody else's database", makeStrange, ErrForeign},
+		{"text", func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database. ", 999)), 0o600))
+		}, ErrCorrupt},
+		{"damaged", func(t *testing.T, path string) { made(schema())(t, path); overwrite(t, path, 100, 4000) }, ErrCorrupt},
+		{"cut", func(t *testing.T, path string) { made(schema())(t, path); require.NoError(t, os.Truncate(path, 4096)) }, ErrCorrupt},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "test.db")
+			row.make(t, path)
+			_, err := Open(t.Context(), path, Options{Migrations: schema()})
+			assert.ErrorIs(t, err, row.want)
+		})
+	}
+}
+
+// makeStrange makes a database that has a table and is not ours.
+func makeStrange(t *testing.T, path string) {
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE theirs (x)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
+
+func overwrite(t *testing.T, path string, offset int64, n int) {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte(strings.Repeat("\xa5", n)), offset)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+func TestMigrationsRunOnceAndInOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	files := schema()
+	for version := 1; version <= 3; version++ {
+		db, err := Open(t.Context(), path, Options{Migrations: files})
+		require.NoError(t, err)
+		var n int
+		require.NoError(t, db.Read().QueryRowContext(t.Context(), "SELECT max(version) FROM schema_version").Scan(&n))
+		assert.Equal(t, version, n)
+		require.NoError(t, db.Close())
+		files[fmt.Sprintf("%03d_next.sql", version+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "CREATE TABLE t%d (x)", version)}
+	}
+}
+
+func TestFailingMigrationLeavesTheFileAsItWas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	openAt(t, path)
+	files := schema()
+	files["002_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE half (x); CREATE TABLE half (x)")}
+	_, err := Open(t.Context(), path, Options{Migrations: files})
+	require.ErrorContains(t, err, "migration 002_bad")
+	db := openAt(t, path)
+	var n int
+	require.NoError(t, db.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&n))
+	assert.Zero(t, n)
+}
+
+func TestMigrationNumbersHaveNoGap(t *testing.T) {
+	for _, name := range []string{"002_x.sql", "1_x.sql", "x.sql", "0001_x.sql"} {
+		_, err := Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), Options{Migrations: fstest.MapFS{name: {}}})
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func TestReadPoolCannotWrite(t *testing.T) {
+	_, err := openNew(t).Read().ExecContext(t.Context(), "INSERT INTO parent VALUES (1)")
+	assert.ErrorContains(t, err, "readonly")
+}
+
+func TestUpdateCommitsOrRollsBack(t *testing.T) {
+	db := openNew(t)
+	insert := func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "INSERT INTO parent VALUES (1)")
+		return err
+	}
+	require.NoError(t, db.Update(t.Context(), insert))
+	err := db.Update(t.Context(), insert)
+	assert.ErrorIs(t, err, ErrNotWritten)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = db.Update(ended, insert)
+	assert.ErrorIs(t, err, ErrNotWritten)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestIntegrityFindsDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db, err := Open(t.Context(), path, Options{Migrations: schema()})
+	require.NoError(t, err)
+	w := NewWriter(db, appendEntries)
+	for n := range 2000 {
+		_, err := w.Do(t.Context(), entry{0, n})
+		require.NoError(t, err)
+	}
+	w.Close()
+	findings, err := db.Integrity(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, findings)
+	require.NoError(t, db.Close())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	overwrite(t, path, info.Size()-4096, 4096)
+	findings, err = openAt(t, path).Integrity(t.Context())
+	require.NoError(t, err)
+	assert.NotEmpty(t, findings)
+}
