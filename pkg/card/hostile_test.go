@@ -123,7 +123,6 @@ func TestInfoRefusesWhatNoCardSays(t *testing.T) {
 		"state 03":                    func(b []byte) { b[3] = 3 },
 		"locked without an algorithm": func(b []byte) { b[4] = 0 },
 		"key of ed25519":              func(b []byte) { b[4] = 3 },
-		"counter above its maximum":   func(b []byte) { b[20] = 0xFF },
 	} {
 		c := liar(0x01, func(good []byte) []byte { lie(good); return good })
 		_, err := card.Open(c)
@@ -133,6 +132,13 @@ func TestInfoRefusesWhatNoCardSays(t *testing.T) {
 	info, err := open(t, c).Info()
 	require.NoError(t, err)
 	assert.Equal(t, card.Unknown, info.State)
+}
+
+func TestCardThatLostItsCounterIsExhausted(t *testing.T) {
+	c := liar(0x01, func(good []byte) []byte { return append(append(good[:20:20], "\xFF\xFF\xFF\xFF"...), good[24:]...) })
+	info, err := open(t, c).Info()
+	require.NoError(t, err)
+	assert.True(t, info.Exhausted())
 }
 
 func TestChallengeAnswerWithCounterZeroIsRefused(t *testing.T) {

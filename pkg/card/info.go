@@ -62,7 +62,7 @@ type Info struct {
 	Algorithm  tap.Algorithm // of the key; 0 without one
 	Profile    Profile
 	ID         tap.CardID // zeros without a key
-	Counter    uint32     // the last one that was used up
+	Counter    uint32     // the last one that was used up; FFFFFFFF if the card lost its counter and will never sign again
 	CounterMax uint32     // the last one that the card will ever use
 }
 
@@ -98,9 +98,6 @@ func (i Info) check() error {
 	case Keyed, Locked:
 		if i.Algorithm != algorithmP256 && i.Algorithm != algorithmRSA2048 {
 			return fmt.Errorf("%w: a %v card with a key of %v", ErrMalformed, i.State, i.Algorithm)
-		}
-		if i.Counter > i.CounterMax {
-			return fmt.Errorf("%w: counter %d is above its maximum %d", ErrMalformed, i.Counter, i.CounterMax)
 		}
 		return nil
 	}

@@ -35,6 +35,7 @@ func TestTemplateRefuses(t *testing.T) {
 		"upper-case scheme":           {"HTTPS://h/?i=", "&c="},
 		"no host":                     {"https:///?i=", "&c="},
 		"port without a number":       {"https://h:x/?i=", "&c="},
+		"percent sign in the host":    {"https://a%2Eb/?i=", "&c="},
 		"fragment":                    {"https://h/#?i=", "&c="},
 		"fragment in the middle":      {"https://h/?i=", "#&c="},
 		"user name":                   {"https://u@h/?i=", "&c="},
