@@ -42,6 +42,7 @@ public final class SimCard {
             throws ClassNotFoundException {
         PrintStream out = System.out;
         System.setOut(new PrintStream(OutputStream.nullOutputStream())); // jCardSim prints at each getInstance
+        System.setProperty("com.licel.jcardsim.randomdata.secure", "1"); // else RandomData starts from one fixed seed
         try {
             return new SimCard(appletClass, name, parameters, silicon);
         } finally {

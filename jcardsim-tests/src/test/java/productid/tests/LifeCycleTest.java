@@ -1,0 +1,236 @@
+package productid.tests;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+
+import java.util.HexFormat;
+import javacard.security.CryptoException;
+import javacard.security.KeyBuilder;
+import javacard.security.Signature;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import productid.sim.Silicon;
+
+/** INSTALLED → KEYED → LOCKED, one way: each command in each state. */
+class LifeCycleTest {
+    private static final String CAPABILITIES = "8002000000";
+    private static final String GET_KEY = "8021000400";
+    private static final String GET_PREFIX = "8021000100";
+    private static final String CHALLENGE = Card.challengeCommand(Card.NONCE, "");
+    private static final String PUT_PROFILE = "80200003030000f6";
+
+    @Test
+    void aCardLivesFromInstalledOverKeyedToLocked() {
+        Card card = Card.installed();
+        assertEquals(0, card.info().state());
+        byte[] id = HexFormat.of().parseHex(card.ok(Card.GENERATE));
+        assertEquals(1, card.info().state());
+        assertArrayEquals(TapUrl.cardId(TapUrl.P256, card.key()), id, "the id is the hash of the key");
+        card.put(1, Card.PREFIX);
+        card.put(2, Card.MIDDLE);
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_REHEARSAL);
+        card.lock();
+        assertEquals(2, card.info().state());
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
+        card.powerUpAndSelect();
+        assertEquals(2, card.info().state(), "without power too");
+        assertArrayEquals(id, card.info().id());
+    }
+
+    @Test
+    void installed() {
+        Card card = Card.installed();
+        card.ok(Card.INFO);
+        card.ok(CAPABILITIES);
+        card.refuses("6985", Card.putCommand(1, Card.PREFIX));
+        card.refuses("6985", PUT_PROFILE);
+        card.refuses("6985", GET_KEY);
+        card.refuses("6985", GET_PREFIX);
+        card.refuses("6985", CHALLENGE);
+        card.refuses("6985", "804000000c" + "00".repeat(12));
+        assertEquals(0, card.tap().length, "NLEN 0");
+        card.ok(Card.GENERATE);
+    }
+
+    @Test
+    void keyed() {
+        Card card = Card.installed().keyed();
+        card.ok(Card.INFO);
+        card.ok(CAPABILITIES);
+        card.refuses("6985", Card.GENERATE);
+        card.ok(GET_KEY);
+        card.refuses("6985", GET_PREFIX);
+        assertEquals(0, card.tap().length, "no template, no URL");
+        card.put(1, Card.PREFIX);
+        card.put(2, Card.MIDDLE);
+        card.ok(PUT_PROFILE);
+        card.ok(GET_PREFIX);
+        card.select();
+        card.ok(CHALLENGE);
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_REHEARSAL);
+        card.lock();
+    }
+
+    @Test
+    void lockedForEver() {
+        Card card = Card.installed().locked();
+        card.ok(Card.INFO);
+        card.ok(CAPABILITIES);
+        card.refuses("6985", Card.GENERATE);
+        card.refuses("6985", Card.putCommand(1, Card.PREFIX));
+        card.refuses("6985", Card.putCommand(2, Card.MIDDLE));
+        card.refuses("6985", PUT_PROFILE);
+        card.refuses("6985", "804000000c" + Card.hex(card.info().id()));
+        card.ok(GET_KEY);
+        card.ok(GET_PREFIX);
+        card.ok(CHALLENGE);
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
+    }
+
+    @Test
+    void theRehearsalIsNeverATap() {
+        Card card = Card.installed().configured();
+        String harvested = card.tapUrl();
+        assertEquals("bad_signature", card.classify(harvested));
+        card.lock();
+        assertEquals("bad_signature", card.classify(harvested), "not after lock either");
+        assertEquals("ok", card.classify(card.tapUrl()));
+    }
+
+    @Test
+    void lockNamesItsCard() {
+        Card card = Card.installed().configured();
+        card.refuses("6a80", "804000000c" + "00".repeat(12));
+        card.refuses("6700", "804000000b" + "00".repeat(11));
+        card.refuses("6700", "8040000000");
+        card.refuses("6a86", "804001000c" + Card.hex(card.info().id()));
+        assertEquals(1, card.info().state());
+    }
+
+    @Test
+    void lockWantsATemplateThatMakesUrls() {
+        Card card = Card.installed().keyed();
+        String lock = "804000000c" + Card.hex(card.info().id());
+        card.refuses("6985", lock);
+        card.put(1, Card.PREFIX);
+        card.refuses("6985", lock);
+        card.put(2, "?c=");
+        card.refuses("6985", lock);
+        card.put(2, Card.MIDDLE);
+        card.ok(lock);
+    }
+
+    @ParameterizedTest
+    @ValueSource(shorts = {0, -1, 0x1EE0, 0x2DD3, 0x4B00, 0x1234})
+    void anUnknownStateSignsNothingAndLeadsNowhere(short code) {
+        Card card = Card.installed().locked();
+        Card.setField(Card.field(card.sim.applet(), "data"), "code", code);
+        card.powerUpAndSelect();
+        assertEquals(0xFF, card.info().state());
+        assertEquals(0, card.tap().length);
+        card.select();
+        for (String command : new String[] {Card.GENERATE, CHALLENGE, PUT_PROFILE, Card.putCommand(1, Card.PREFIX),
+            "804000000c" + "00".repeat(12), GET_KEY}) {
+            card.refuses("6985", command);
+        }
+        assertEquals(0xFF, card.info().state());
+    }
+
+    @Test
+    void noAlgorithmNoKey() {
+        Card asked = Card.installed("02", new Silicon());
+        assertEquals("02000000", asked.ok(CAPABILITIES));
+        asked.refuses("6a81", Card.GENERATE);
+        assertEquals(0, asked.info().state());
+        for (Class<?> missing : new Class<?>[] {Signature.class, KeyBuilder.class}) {
+            Card chip = Card.installed("", new Silicon() {
+                @Override
+                public boolean has(Class<?> factory, byte algorithm) {
+                    return factory != missing;
+                }
+            });
+            assertEquals("03000000", chip.ok(CAPABILITIES), missing.getSimpleName());
+            chip.refuses("6a81", Card.GENERATE);
+        }
+        Card.installed().refuses("6a81", "8010020000");
+        Card.installed().refuses("6a81", "8010000000");
+    }
+
+    @Test
+    void aChipThatCannotGenerateStaysInstalled() {
+        Card card = Card.installed("", new Silicon() {
+            @Override
+            public void generatingKey() {
+                CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM);
+            }
+        });
+        card.refuses("6a81", Card.GENERATE);
+        assertEquals(0, card.info().state());
+        assertEquals("00".repeat(12), Card.hex(card.info().id()));
+        card.sim.silicon(new Silicon());
+        card.ok(Card.GENERATE);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 1, 9000", "1, 2, 9000", "2, 3, 9000", "3, 3, 6a81"})
+    void aPairThatDoesNotProveItselfIsMadeAgain(int wrong, int generations, String status) {
+        int[] count = new int[2];
+        Card card = Card.installed("", new Silicon() {
+            @Override
+            public void generatingKey() {
+                count[0]++;
+            }
+
+            @Override
+            public boolean verified(boolean result) {
+                return result && count[1]++ >= wrong;
+            }
+        });
+        String answer = card.send(Card.GENERATE);
+        assertEquals(status, answer.substring(answer.length() - 4));
+        assertEquals(generations, count[0]);
+        assertEquals(status.equals("9000") ? 1 : 0, card.info().state());
+    }
+
+    @Test
+    void eachCardMakesItsOwnKey() {
+        assertNotEquals(Card.hex(Card.installed().keyed().key()), Card.hex(Card.installed().keyed().key()));
+    }
+
+    @Test
+    void eachSignatureHasItsOwnNonce() throws TapUrl.Refused {
+        Card card = Card.installed().locked();
+        byte[] one = TapUrl.parse(card.tapUrl()).signature();
+        byte[] two = TapUrl.parse(card.tapUrl()).signature();
+        assertNotEquals(Card.hex(one).substring(0, 64), Card.hex(two).substring(0, 64), "r twice gives the key away");
+    }
+
+    @Test
+    void contactOnlyConfigurationKeepsTheAirOut() {
+        Card card = Card.installed("0301", new Silicon());
+        assertEquals("03010100", card.ok(CAPABILITIES));
+        card.refuses("6982", Card.GENERATE);
+        card.sim.contactless(false);
+        card.configured();
+        String lock = "804000000c" + Card.hex(card.info().id());
+        card.sim.contactless(true);
+        card.refuses("6982", Card.putCommand(2, Card.MIDDLE));
+        card.refuses("6982", lock);
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_REHEARSAL);
+        card.sim.contactless(false);
+        card.ok(lock);
+        card.sim.contactless(true);
+        card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
+    }
+
+    @Test
+    void installationParametersAreRememberedAndDefaulted() {
+        assertEquals(400_000, Card.installed().info().counterMax());
+        assertEquals(400_000, Card.installed("01", new Silicon()).info().counterMax());
+        assertEquals(7, Card.withCounterMax(7).info().counterMax());
+        assertEquals("01010000", Card.installed("01", new Silicon()).ok(CAPABILITIES));
+    }
+}
