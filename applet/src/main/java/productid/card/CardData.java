@@ -85,8 +85,8 @@ final class CardData {
         if (prefix[ITEM_OFF_LENGTH] == 0 || middle[ITEM_OFF_LENGTH] == 0) {
             return false;
         }
-        return templateLength() <= Const.TEMPLATE_LENGTH_MAX
-                && Template.fit(prefix[prefix[ITEM_OFF_LENGTH]], middle[ITEM_OFF_VALUE]);
+        byte prefixLast = prefix[prefix[ITEM_OFF_LENGTH]];
+        return templateLength() <= Const.TEMPLATE_LENGTH_MAX && Template.fit(prefixLast, middle[ITEM_OFF_VALUE]);
     }
 
     short templateLength() {

@@ -12,9 +12,9 @@ import javacard.framework.Util;
  *
  * This class checks and dispatches; each of the others has one job and one lifetime of memory:
  * CardData, CardKey and TapCounter hold what survives loss of power, TapMessage and Type4Tag what lives for one selection,
- * Template and Ascii nothing. All objects are made in the constructor, because a card has no garbage collector and memory:
- * an install either fits or fails, and no command can run out of memory later. Nothing of a session is kept in fields,
- * which are persistent memory: it wears, and outlives the session.
+ * Template and Ascii nothing. All objects are made in the constructor, because a card has little memory and gives none
+ * back: an install either fits or fails, and no command runs out of memory later. Nothing of a session is kept in fields:
+ * they are persistent memory, which wears and outlives the session.
  *
  * INSTALLED → KEYED → LOCKED, one way. After LOCK no command changes anything but the counter. PROTOCOL.md is the
  * reference of all commands.
@@ -28,7 +28,7 @@ public final class ProductIdApplet extends Applet {
     private final byte algorithmsAsked;
     private final byte installFlags;
 
-    /** Called by the card's system with: length ‖ instance AID ‖ length ‖ control information ‖ length ‖ our parameter. */
+    /** The card's system calls this with length ‖ instance AID ‖ length ‖ control information ‖ length ‖ our parameter. */
     public static void install(byte[] bArray, short bOffset, byte bLength) {
         short control = (short) (bOffset + 1 + bArray[bOffset]);
         short parameter = (short) (control + 1 + bArray[control]);
@@ -53,6 +53,7 @@ public final class ProductIdApplet extends Applet {
         tag = new Type4Tag(session, data, new TapMessage(session, data, key, counter));
     }
 
+    /** All commands come here, the SELECT of this applet too, which needs no answer but 9000. */
     public void process(APDU apdu) {
         if (selectingApplet()) {
             return;
