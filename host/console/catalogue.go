@@ -11,6 +11,7 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/ndef"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/t4t"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -57,6 +58,8 @@ func ofCards() []entry {
 		is(card.ErrMemory, Reader, "card_worn_out", "the card could not count, so it did not sign", "the card is at its end: make a new one"),
 		is(card.ErrRefused, Reader, "card_refused", "the card refuses the value", "check the value; productid card info shows what the card holds"),
 		is(card.ErrMalformed, Reader, "card_malformed", "the card does not follow the protocol", "take it off and put it on again; if that stays, the card is broken or an imitation"),
+		is(t4t.ErrNoTag, Reader, "not_a_tag", "what is on the reader is no NFC tag of type 4", "put a ProductID card on the reader"),
+		is(t4t.ErrMalformed, Reader, "card_malformed", "the tag does not follow the standard, so no phone would read it", "take it off and put it on again; if that stays, the card is broken or an imitation"),
 		as[apdu.Status](Reader, "card_refused", "the card refused a command", "take the card off and put it on again, then run the command once more"),
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 
 // Step is one thing done, as the line printer and NDJSON show it.
 type Step struct {
+	Code   string        // stable name for machines; Name where empty
 	Name   string        // what was done or proved: "key made on the card"
 	Detail string        // what there is to know about it; may be empty
 	Took   time.Duration // how long it took
@@ -17,6 +19,7 @@ type Step struct {
 type event struct {
 	Event  string  `json:"event"`
 	Step   string  `json:"step"`
+	Words  string  `json:"words"`
 	Detail string  `json:"detail,omitempty"`
 	MS     float64 `json:"ms"`
 }
@@ -45,7 +48,7 @@ func (c *Console) step(w io.Writer, colour bool, s Step) {
 	defer c.mu.Unlock()
 	c.clear()
 	if c.json {
-		c.line(event{"step", s.Name, s.Detail, float64(s.Took.Microseconds()) / 1000})
+		c.line(event{"step", cmp.Or(s.Code, s.Name), s.Name, s.Detail, float64(s.Took.Microseconds()) / 1000})
 		return
 	}
 	mark := "ok"

@@ -1,0 +1,168 @@
+package station
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+)
+
+// openIssuer writes the first message of the issuer's channel, if there is none.
+func (j *job) openIssuer(ctx context.Context) (string, error) {
+	id := j.issuer.Channel()
+	_, err := j.Ledger.Head(ctx, id)
+	if err == nil {
+		return id.String(), nil
+	}
+	if !errors.Is(err, ledger.ErrNoChannel) {
+		return "", err
+	}
+	info, err := j.Ledger.Info(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := j.List.List(ctx, id); err != nil {
+		return "", err
+	}
+	next := channel.NewAuthor(j.IssuerNext, channel.Public).Channel()
+	body, err := record.IssuerOpened{Name: j.IssuerName, URL: j.IssuerURL, Log: info.Origin, Next: sha256.Sum256(next[:])}.Encode()
+	if err != nil {
+		return "", err
+	}
+	_, err = j.append(ctx, j.issuer, nil, body)
+	if _, taken := errors.AsType[*ledger.Conflict](err); err != nil && !taken { // taken: another station opened it just now
+		return "", err
+	}
+	return id.String(), nil
+}
+
+// register lists the card on the issuer's channel, with the card's own proof that it holds the key.
+func (j *job) register(ctx context.Context) (string, error) {
+	if j.registered != nil {
+		return fmt.Sprintf("registered before, message %d of the issuer's channel", j.registered.Registered.Number), nil
+	}
+	if err := j.List.List(ctx, j.taps.Channel()); err != nil {
+		return "", err
+	}
+	body, err := j.registration()
+	if err != nil {
+		return "", err
+	}
+	for j.registered == nil {
+		head, err := j.Ledger.Head(ctx, j.issuer.Channel())
+		if err != nil {
+			return "", err
+		}
+		receipt, err := j.append(ctx, j.issuer, &head, body)
+		if err == nil {
+			j.report.Registered = &receipt
+			return place(receipt), j.confirmRegistration(ctx)
+		}
+		if _, taken := errors.AsType[*ledger.Conflict](err); !taken {
+			return "", err
+		}
+		// Who was first with this number may be another station, or an earlier run of ours of which nobody heard.
+		if err := j.find(ctx); err != nil {
+			return "", err
+		}
+	}
+	return "registered by an earlier run just now", nil
+}
+
+// registration is the body of card.registered. It costs the card a counter.
+func (j *job) registration() ([]byte, error) {
+	nonce, err := j.nonce()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := j.card.Challenge(nonce, record.RegistrationContext(j.issuer.Channel(), j.taps.Channel()))
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.Verify(j.key); err != nil {
+		return nil, fmt.Errorf("checking the card's proof: %w", err)
+	}
+	j.report.Counter = answer.Counter
+	r := j.order.record(j.Name, j.info)
+	r.ID, r.Key, r.Taps = j.key.ID(), j.key.Bytes(), j.taps.Channel()
+	r.Proof = record.Proof{Counter: answer.Counter, Nonce: nonce, Signature: answer.Signature}
+	return r.Encode()
+}
+
+// record is the part of a registration that follows from the order.
+func (o Order) record(station string, info card.Info) record.CardRegistered {
+	return record.CardRegistered{
+		Alg: o.Algorithm.String(), Prefix: o.Template.Prefix, Middle: o.Template.Middle,
+		Subject: o.Subject, GTIN: o.GTIN, Lot: o.Lot, Serial: o.Serial,
+		Station: station, Operator: o.Operator, Applet: record.Applet{Version: info.Version.String()},
+	}
+}
+
+// confirmRegistration reads back what the ledger made of the registration: of several of one id the first counts, and
+// it need not be ours.
+func (j *job) confirmRegistration(ctx context.Context) error {
+	if err := j.find(ctx); err != nil {
+		return err
+	}
+	if j.registered == nil {
+		return errors.New("the ledger holds the registration, yet the registry does not accept it")
+	}
+	return nil
+}
+
+// putInService begins the card's tap channel. Every counter up to the card's own is used up by it: whatever was
+// read from the card until now will never pass as a tap.
+func (j *job) putInService(ctx context.Context) (string, error) {
+	if j.registered.State != "" {
+		return "since " + j.registered.Head.Time.UTC().Format("2006-01-02 15:04:05") + " UTC", nil
+	}
+	c, err := card.Open(j.reader)
+	if err != nil {
+		return "", err
+	}
+	info, err := c.Info()
+	if err != nil {
+		return "", err
+	}
+	if err := j.List.List(ctx, j.taps.Channel()); err != nil {
+		return "", err
+	}
+	body, err := record.CardInService{Last: info.Counter, State: record.StateInService}.Encode()
+	if err != nil {
+		return "", err
+	}
+	receipt, err := j.append(ctx, j.taps, nil, body)
+	if err != nil {
+		return "", err // a Conflict too: an earlier run did it, and the next one will see that
+	}
+	j.report.InService, j.report.State, j.report.Counter = &receipt, record.StateInService, info.Counter
+	return fmt.Sprintf("taps count from %d on, %s", info.Counter+1, place(receipt)), nil
+}
+
+// append signs body as the message after head (nil: as the first), submits it and waits until it is final. The ledger
+// assigns each number once: an append whose answer was lost cannot lead to a second message with its number.
+func (s *Station) append(ctx context.Context, author *channel.Author, head *ledger.Entry, body []byte) (ledger.Receipt, error) {
+	draft := channel.Draft{Time: s.Now(), Body: body}
+	if head != nil {
+		draft.Number, draft.Prev = head.Message.Number()+1, head.Message.Hash()
+	}
+	message, err := author.Sign(draft)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	receipt, err := s.Ledger.Submit(ctx, message)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return s.Ledger.Await(ctx, receipt, ledger.Final)
+}
+
+// place says where on the ledger a message stands.
+func place(r ledger.Receipt) string {
+	return fmt.Sprintf("message %d of its channel, leaf %d of %s", r.Number, r.Index, r.Ledger)
+}

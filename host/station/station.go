@@ -1,0 +1,162 @@
+// Package station makes cards: it has a card make its key, registers the key on the issuer's channel, writes the
+// template, reads the rehearsal as a phone would, locks the card and puts it in service.
+//
+// What to do next is derived each time from what the card and the ledger say, and from nothing else: a run that was
+// cut at any command or any submission is mended by a second run with the same order. No step is done twice: one key,
+// one registration, one beginning of service.
+//
+// # What is final
+//
+// The key is made once. A registration stays on the ledger. A locked card can be changed by nobody, ever.
+//
+// # Concurrency
+//
+// Several cards may be personalised at once, by one Station or by several processes on one ledger; each card by one at
+// a time.
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// Why a card is refused. Nothing was written to it after the refusal was known.
+var (
+	// ErrForeign says that another issuer registered the card on this ledger.
+	ErrForeign = errors.New("the card is registered by another issuer")
+	// ErrOtherTemplate says that the card is registered or locked with another template than the order's.
+	ErrOtherTemplate = errors.New("the card has another template for good")
+	// ErrNotRegistered says that this ledger does not know a card that is locked, or is to be.
+	ErrNotRegistered = errors.New("this ledger does not know the card")
+	// ErrOtherAlgorithm says that the card's key is of another algorithm than the order's, or that the card lacks it.
+	ErrOtherAlgorithm = errors.New("the card cannot sign as ordered")
+	// ErrOtherKey says that the ledger has another key, or another tap channel, for the card's id.
+	ErrOtherKey = errors.New("the ledger knows the card's id otherwise")
+	// ErrDamaged says that the card does not know its own state.
+	ErrDamaged = errors.New("the card's memory is damaged")
+	// ErrRehearsal says that what a phone would read from the card is not what it should serve.
+	ErrRehearsal = errors.New("what the card serves is not right")
+)
+
+// Lister admits channels to a ledger. Admitting one again changes nothing.
+type Lister interface {
+	List(ctx context.Context, ids ...channel.ID) error
+}
+
+// Registry is what the ledger says about cards, as host/registry keeps it.
+type Registry interface {
+	// Sync takes over everything that the ledger holds now.
+	Sync(ctx context.Context) error
+	// Card is the card with this id; registry.ErrUnknownCard if none is registered.
+	Card(ctx context.Context, id tap.CardID) (record.Card, error)
+}
+
+// Options are the parts of a Station; all but Name are needed.
+type Options struct {
+	Ledger   ledger.Ledger
+	List     Lister
+	Registry Registry
+
+	Master     channel.Seed // of the cards' channels
+	Issuer     channel.Seed // of the issuer's own channel
+	IssuerNext channel.Seed // of the channel that may succeed it
+	IssuerName string       // both stand in the first message of the issuer's channel
+	IssuerURL  string
+
+	Name   string // of this station, as registrations name it
+	Random io.Reader
+	Now    func() time.Time
+}
+
+// Station personalises cards. Make one with New.
+type Station struct {
+	Options
+	issuer *channel.Author
+}
+
+// New returns a station. It touches nothing.
+func New(o Options) *Station {
+	return &Station{Options: o, issuer: channel.NewAuthor(o.Issuer, channel.Public)}
+}
+
+// Irreversible is a step that nobody can take back.
+type Irreversible string
+
+// The irreversible steps on a card.
+const (
+	MakesKey Irreversible = "make the card's key" // once in its life
+	Locks    Irreversible = "lock the card"       // nothing on it can be changed after
+)
+
+// Order says what one card is to become.
+type Order struct {
+	Template  tap.Template
+	Algorithm tap.Algorithm
+	Subject   string // record.SubjectProduct, …
+	GTIN      string
+	Lot       string
+	Serial    string
+	Operator  string
+	Lock      bool // else it stops before it, and another run goes on
+	// Confirm is asked before each irreversible step; its error ends the run. The id is zero before the key is made.
+	Confirm func(Irreversible, tap.CardID) error
+}
+
+// Event tells how far a run has come. Each step that is reached gives one with Done false, then, if it went well, one
+// with Done true.
+type Event struct {
+	Step   Step
+	Done   bool
+	Detail string        // what there is to know; with Done only
+	Took   time.Duration // with Done only
+}
+
+// Report is what became of a card. JSON names are stable.
+type Report struct {
+	ID         tap.CardID      `json:"card"`
+	Algorithm  string          `json:"alg"`
+	Issuer     channel.ID      `json:"issuer"`
+	Taps       channel.ID      `json:"taps"`
+	Template   tap.Template    `json:"template"`
+	State      string          `json:"state"` // "keyed", "registered", "locked" or a state of the ledger: "in_service", …
+	Counter    uint32          `json:"counter"`
+	Registered *ledger.Receipt `json:"registered,omitempty"` // nil when an earlier run did it
+	InService  *ledger.Receipt `json:"inService,omitempty"`  // the same
+}
+
+// stateRegistered is a card's state between its registration and its lock.
+const stateRegistered = "registered"
+
+// Personalise brings one card to where the order wants it, from wherever it stands, and tells each step to emit.
+//
+// On an error the report says how far the card came; what was done is done, and a run with the same order goes on from
+// there. The refusals are the package's errors; those of the card (apdu.Status), the reader and the ledger
+// (ledger.ErrUncertain, ledger.ErrUnavailable) pass through.
+func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, emit func(Event)) (Report, error) {
+	if err := o.Template.Check(); err != nil {
+		return Report{}, fmt.Errorf("checking the order: %w", err)
+	}
+	j := &job{Station: s, reader: t, order: o}
+	for _, step := range j.steps() {
+		if err := ctx.Err(); err != nil {
+			return j.report, fmt.Errorf("%s: %w", step.name.Doing(), err)
+		}
+		emit(Event{Step: step.name})
+		begin := s.Now()
+		detail, err := step.run(ctx)
+		if err != nil {
+			return j.report, fmt.Errorf("%s: %w", step.name.Doing(), err)
+		}
+		emit(Event{Step: step.name, Done: true, Detail: detail, Took: s.Now().Sub(begin)})
+	}
+	return j.report, nil
+}
