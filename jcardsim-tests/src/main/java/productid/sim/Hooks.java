@@ -101,7 +101,7 @@ public final class Hooks {
         CardRuntime card = CardRuntime.current();
         byte[] signature = new byte[Short.MAX_VALUE];
         short length = engine.sign(in, inOffset, inLength, signature, (short) 0);
-        byte[] answer = card.silicon.signature(range(signature, (short) 0, length));
+        byte[] answer = card.silicon.signature(range(in, inOffset, inLength), range(signature, (short) 0, length));
         writeNonAtomic(out, outOffset, (short) answer.length,
                 () -> System.arraycopy(answer, 0, out, outOffset, answer.length));
         return (short) answer.length;

@@ -62,10 +62,9 @@ public final class Memory {
         return writes;
     }
 
-    /** A worn-out cell: whatever is written there, it holds this value. */
-    public void wearOut(byte[] array, int offset, int value) {
-        worn.computeIfAbsent(array, a -> new TreeMap<>()).put(offset, (byte) value);
-        settle();
+    /** A worn-out cell: whatever is written there from now on, it holds what it held. */
+    public void wearOut(byte[] array, int offset) {
+        worn.computeIfAbsent(array, a -> new TreeMap<>()).put(offset, array[offset]);
     }
 
     /** New cells again. */

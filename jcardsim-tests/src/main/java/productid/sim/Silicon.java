@@ -11,8 +11,8 @@ public class Silicon {
     public void generatingKey() {
     }
 
-    /** What the applet gets instead of this signature (DER for ECDSA). */
-    public byte[] signature(byte[] signature) {
+    /** What the applet gets instead of this signature (DER for ECDSA) of these bytes. */
+    public byte[] signature(byte[] signed, byte[] signature) {
         return signature;
     }
 

@@ -143,9 +143,12 @@ class MemoryTest {
     @Test
     void aWornCellKeepsItsValue() {
         byte[] halves = halvesArray();
-        card.memory().wearOut(halves, 1, 0x55);
+        card.memory().wearOut(halves, 1);
         send(Ledger.INS_PAIR, 2);
-        assertEquals("0255" + ALL_TWO.substring(4), halves());
+        assertEquals("0201" + ALL_TWO.substring(4), halves());
+        card.memory().renew();
+        send(Ledger.INS_PAIR, 2);
+        assertEquals(ALL_TWO, halves());
     }
 
     @Test
