@@ -1,0 +1,154 @@
+package validation
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// Request asks for a tap to be recorded.
+type Request struct {
+	URL     string
+	Action  string          // "" is ActionUpdate
+	Payload json.RawMessage // stands in the public record: any JSON value, or nil
+	// Retry, when set, makes a repetition of this request get the first answer again. Without it every repetition is
+	// AlreadyUsed, whoever sends it.
+	Retry *Retry
+}
+
+// Retry is a client's name for a request.
+type Retry struct {
+	Scope string // whose key it is: an API key's id, a browser session, a station
+	Key   string // chosen by the client, at least 128 random bits
+}
+
+func (r Request) action() string {
+	if r.Action == "" {
+		return ActionUpdate
+	}
+	return r.Action
+}
+
+func (r Request) payloadOK() bool { return len(r.Payload) == 0 || json.Valid(r.Payload) }
+
+// marks are the two halves of a record's member retry: the first is the same for one Retry, the second for one Retry and request.
+type marks struct{ key, request string }
+
+func (m marks) String() string { return m.key + "." + m.request }
+
+// markSize is the length of each half in bytes.
+const markSize = 16
+
+// mark returns the marks of r.Retry under a key of the master secret, so that a reader of the ledger learns nothing of them.
+func (s *Service) mark(r Request) marks {
+	key := channel.DeriveKey(s.Master, "retry")
+	mac := hmac.New(sha256.New, key[:])
+	writeFields(mac, r.Retry.Scope, r.Retry.Key)
+	first := mac.Sum(nil)[:markSize]
+	request := sha256.New()
+	writeFields(request, r.action(), r.URL, string(r.Payload))
+	mac.Write(request.Sum(nil))
+	second := mac.Sum(nil)[:markSize]
+	return marks{base64.RawURLEncoding.EncodeToString(first), base64.RawURLEncoding.EncodeToString(second)}
+}
+
+// writeFields writes each field behind its length, so that no two lists of fields write the same bytes.
+func writeFields(w hash.Hash, fields ...string) {
+	for _, f := range fields {
+		w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(f))))
+		w.Write([]byte(f))
+	}
+}
+
+// retryReused reports whether the request's Retry stands in a record already. The tap itself is not recorded, so that record was
+// another request's.
+func (s *Service) retryReused(ctx context.Context, r Request, taps channel.ID) (bool, error) {
+	if r.Retry == nil {
+		return false, nil
+	}
+	if err := s.Registry.SyncChannel(ctx, taps); err != nil {
+		return false, fmt.Errorf("looking up the request: %w", err)
+	}
+	_, found, err := s.Registry.Retry(ctx, taps, s.mark(r).key)
+	if err != nil {
+		return false, fmt.Errorf("looking up the request: %w", err)
+	}
+	return found, nil
+}
+
+// answerUsed answers for a counter that is used up: with the first answer again when this very request used it.
+func (s *Service) answerUsed(ctx context.Context, t tap.URL, v Verdict, r Request, head ledger.Entry) (Verdict, error) {
+	decided, err := s.decidedBy(ctx, head, t.Counter)
+	if err != nil {
+		return v, err
+	}
+	v = v.explain(t, decided)
+	found, recorded := tapIn(decided, t)
+	if r.Retry == nil || !recorded || found.Retry == "" {
+		return v, nil
+	}
+	mine := s.mark(r)
+	if found.Retry == mine.String() {
+		return s.replay(ctx, v, found, decided)
+	}
+	if len(found.Retry) > len(mine.key) && found.Retry[:len(mine.key)] == mine.key {
+		return v.refuse(RetryMismatch), nil
+	}
+	return v, nil
+}
+
+// replay gives the first answer again. The receipt is made anew: what the ledger holds does not change.
+func (s *Service) replay(ctx context.Context, v Verdict, found record.Tap, e ledger.Entry) (Verdict, error) {
+	receipt, err := s.Ledger.Submit(ctx, e.Message) // identical bytes: the first receipt
+	if err != nil {
+		return v, fmt.Errorf("finding the first receipt: %w", err)
+	}
+	if receipt, err = s.Ledger.Await(ctx, receipt, ledger.Final); err != nil {
+		return v, fmt.Errorf("finding the first receipt: %w", err)
+	}
+	v = v.recorded(e.Message, receipt)
+	v.Skipped, v.Replayed = found.Skipped, true
+	return v, nil
+}
+
+// sign makes the record of the tap as the message after head. The salt makes the message of each request another: of two
+// requests for one tap in the same millisecond the ledger would else take the second for the first one sent again.
+func (s *Service) sign(t tap.URL, v Verdict, r Request, head ledger.Entry) (channel.Message, error) {
+	author := registry.TapAuthor(s.Master, v.Card.ID)
+	if author.Channel() != v.Card.Taps {
+		return channel.Message{}, fmt.Errorf("card %v has its channel with another installation: its taps cannot be recorded here", v.Card.ID)
+	}
+	salt := make([]byte, 16)
+	if _, err := io.ReadFull(s.Random, salt); err != nil {
+		return channel.Message{}, fmt.Errorf("reading random salt: %w", err)
+	}
+	before, err := headOf(head)
+	if err != nil {
+		return channel.Message{}, err
+	}
+	body := record.Tap{
+		ID: t.ID, Counter: record.Counter(t.Counter), Signature: t.CanonicalSignature(v.Card.Key.Algorithm()),
+		Alg: v.Card.Key.Algorithm().String(), Action: r.action(), Last: t.Counter, State: before.State, Settings: before.Settings,
+		Payload: r.Payload, Skipped: v.Skipped, Salt: salt,
+	}
+	if r.Retry != nil {
+		body.Retry = s.mark(r).String()
+	}
+	encoded, err := body.Encode()
+	if err != nil {
+		return channel.Message{}, err
+	}
+	return author.Sign(channel.Draft{Number: head.Message.Number() + 1, Prev: head.Message.Hash(), Time: s.Now(), Body: encoded})
+}
