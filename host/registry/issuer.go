@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+)
+
+// Lister admits channels to a ledger: durable on return, and to admit one again changes nothing.
+type Lister interface {
+	List(ctx context.Context, ids ...channel.ID) error
+}
+
+// OpenIssuer writes the first message of the installation's own issuer channel, unless it is there, and returns its receipt when
+// it is final. It can be repeated at any time, also by several processes at once and after a crash at any moment: as long as
+// name, address and ledger are the same the message is, to the byte, because it bears the time at which the secrets were made.
+// Once it is written, name and address stay as they were. Errors are the ledger's.
+func OpenIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, name, url string) (ledger.Receipt, error) {
+	receipt, err := openIssuer(ctx, l, list, s, name, url)
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("opening the issuer's channel: %w", err)
+	}
+	return receipt, nil
+}
+
+func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, name, url string) (ledger.Receipt, error) {
+	author := channel.NewAuthor(s.Issuer, channel.Public)
+	first, err := l.Range(ctx, author.Channel(), 0, 1)
+	switch {
+	case err == nil && len(first) == 1:
+		return submit(ctx, l, first[0].Message) // identical bytes: the first receipt
+	case err != nil && !errors.Is(err, ledger.ErrNoChannel):
+		return ledger.Receipt{}, err
+	}
+	if err := list.List(ctx, author.Channel()); err != nil {
+		return ledger.Receipt{}, err
+	}
+	info, err := l.Info(ctx)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	next := channel.NewAuthor(s.IssuerNext, channel.Public).Channel()
+	body, err := record.IssuerOpened{Name: name, URL: url, Log: info.Origin, Next: sha256.Sum256(next[:])}.Encode()
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	m, err := author.Sign(channel.Draft{Time: s.Created, Body: body})
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	receipt, err := submit(ctx, l, m)
+	if taken, lost := errors.AsType[*ledger.Conflict](err); lost { // opened just now, under another name
+		return submit(ctx, l, taken.Winner.Message)
+	}
+	return receipt, err
+}
+
+func submit(ctx context.Context, l ledger.Ledger, m channel.Message) (ledger.Receipt, error) {
+	receipt, err := l.Submit(ctx, m)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return l.Await(ctx, receipt, ledger.Final)
+}

@@ -1,0 +1,249 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// reading is a card as it stands in the file.
+type reading struct {
+	row       *cardRow
+	values    []any // nil when there is no row
+	cardHolds bool  // the seals
+	headHolds bool
+}
+
+func (f reading) holds() bool { return f.cardHolds && f.headHolds }
+
+// read runs a statement that selects one card.
+func (r *Registry) read(ctx context.Context, statement *sql.Stmt, key []byte) (reading, error) {
+	values := make([]any, cardColumns+headColumns)
+	err := statement.QueryRowContext(ctx, key).Scan(pointers(values)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return reading{}, nil
+	}
+	if err != nil {
+		return reading{}, fmt.Errorf("reading card: %w", err)
+	}
+	return r.readingOf(values)
+}
+
+func (r *Registry) readingOf(values []any) (reading, error) {
+	f := reading{row: new(cardRow), values: values}
+	if f.cardHolds = r.sealer.sealed("cards", values[:cardColumns]); !f.cardHolds {
+		return f, nil
+	}
+	if err := f.row.setCard(values); err != nil {
+		return f, fmt.Errorf("reading card: %w", err)
+	}
+	if f.headHolds = r.sealer.sealed("heads", values[cardColumns:]); f.headHolds {
+		f.row.setHead(values[cardColumns:])
+	}
+	return f, nil
+}
+
+// card returns the row of a card as it has to be, nil when there has to be none.
+func (s *states) card(id tap.CardID) (*cardRow, error) {
+	if row := s.cards[id]; row != nil {
+		return row, nil
+	}
+	f, err := s.r.read(s.ctx, s.tx.StmtContext(s.ctx, s.r.writeCard), id[:])
+	if err != nil {
+		return nil, err
+	}
+	if f.values == nil {
+		return nil, s.checkBucket(id)
+	}
+	return s.adopt(f)
+}
+
+// cardByTaps does so by the tap channel. A row that was altered to be found nowhere is mended when its card is asked for.
+func (s *states) cardByTaps(taps channel.ID) (*cardRow, error) {
+	if row := s.taps[taps]; row != nil {
+		return row, nil
+	}
+	f, err := s.r.read(s.ctx, s.tx.StmtContext(s.ctx, s.r.writeCardByTaps), taps[:])
+	if err != nil || f.values == nil {
+		return nil, err
+	}
+	row, err := s.adopt(f)
+	if err != nil || row.Taps != taps {
+		return nil, err
+	}
+	return row, nil
+}
+
+// adopt keeps a row that was read, mended where its seals do not hold.
+func (s *states) adopt(f reading) (*cardRow, error) {
+	row := f.row
+	if !f.cardHolds {
+		card, err := s.restore(f.values)
+		if err != nil {
+			return nil, err
+		}
+		s.report("cards", card.ID.String(), "is not as it was written")
+		row = &cardRow{Card: card, proof: card.Last, fresh: true}
+	} else if !f.headHolds {
+		s.report("heads", row.Taps.String(), "is not as it was written, or gone")
+	}
+	s.keep(row)
+	if f.holds() {
+		return row, nil
+	}
+	return row, s.refold(row)
+}
+
+// refold folds a card's tap channel from its beginning.
+func (s *states) refold(row *cardRow) error {
+	row.rewind()
+	if _, err := s.tx.ExecContext(s.ctx, "DELETE FROM retries WHERE taps = $1", row.Taps[:]); err != nil {
+		return fmt.Errorf("deleting retry keys: %w", err)
+	}
+	return s.forward(row)
+}
+
+// restore reads a card's registration from the ledger again. The row says where it stands: that much is true when the catalogue
+// agrees with it.
+func (s *states) restore(values []any) (record.Card, error) {
+	raw, _ := values[0].([]byte)
+	issuer, _ := values[3].([]byte)
+	number, _ := values[12].(int64)
+	if len(raw) != len(tap.CardID{}) || len(issuer) != len(channel.ID{}) || number < 1 {
+		return record.Card{}, &altered{Tampered{"cards", keyText(raw), "is not as it was written"}}
+	}
+	id := tap.CardID(raw)
+	if err := s.checkBucket(id); err != nil {
+		return record.Card{}, err
+	}
+	card, found, err := s.r.registration(s.ctx, channel.ID(issuer), uint64(number), id)
+	if err != nil || found {
+		return card, err
+	}
+	return record.Card{}, &altered{Tampered{"cards", id.String(), "is not what the ledger holds"}}
+}
+
+// registration folds one message of an issuer's channel by itself.
+func (r *Registry) registration(ctx context.Context, issuer channel.ID, number uint64, id tap.CardID) (record.Card, bool, error) {
+	entries, err := r.Ledger.Range(ctx, issuer, number, 1)
+	if errors.Is(err, ledger.ErrNoChannel) || err == nil && len(entries) == 0 {
+		return record.Card{}, false, nil
+	}
+	if err != nil {
+		return record.Card{}, false, fmt.Errorf("reading the registration of card %v: %w", id, err)
+	}
+	e, alone := entries[0], record.NewMap()
+	before := record.Ref{Channel: issuer, Number: number - 1, Hash: e.Message.Prev()}
+	if err := alone.PutIssuer(record.Issuer{Channel: issuer, Head: before}); err != nil {
+		return record.Card{}, false, err
+	}
+	if err := record.Fold(alone, e); err != nil {
+		return record.Card{}, false, fmt.Errorf("folding the registration of card %v: %w", id, err)
+	}
+	return alone.Card(id)
+}
+
+// checkBucket says whether the cards whose ids begin like id are those that were registered.
+func (s *states) checkBucket(id tap.CardID) error {
+	if s.rebuild {
+		return nil
+	}
+	got, err := s.r.bucket(s.ctx, s.tx, id[0])
+	if err != nil {
+		return err
+	}
+	for _, row := range s.cards { // not written yet
+		if row.fresh && row.ID[0] == id[0] {
+			got.toggle(s.r.sealer, "cards", row.ID[:], row.Issuer[:], int64(row.Registered.Number))
+		}
+	}
+	if got != s.meta.catalogue.cards[id[0]] {
+		return &altered{Tampered{"cards", id.String(), "is not as it was written, or gone"}}
+	}
+	return nil
+}
+
+// bucket sums up the rows of cards whose ids begin with first.
+func (r *Registry) bucket(ctx context.Context, q querier, first byte) (sum, error) {
+	var total sum
+	rows, err := q.QueryContext(ctx, "SELECT id, issuer, number FROM cards WHERE id >= $1 AND id < $2", bucketFrom(first), bucketTo(first))
+	if err != nil {
+		return total, fmt.Errorf("reading the list of cards: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values := make([]any, 3)
+		if err := rows.Scan(pointers(values)...); err != nil {
+			return total, fmt.Errorf("reading the list of cards: %w", err)
+		}
+		total.toggle(r.sealer, "cards", values...)
+	}
+	return total, rows.Err()
+}
+
+// A bucket goes from the id that is its first byte alone up to the next such.
+func bucketFrom(first byte) []byte { return []byte{first} }
+
+func bucketTo(first byte) []byte {
+	if first == 255 {
+		return bytes.Repeat([]byte{255}, len(tap.CardID{})+1) // behind every id
+	}
+	return []byte{first + 1}
+}
+
+// rebuildAfter rebuilds for an alteration that was found when the registry had been rebuilt so many times.
+func (r *Registry) rebuildAfter(ctx context.Context, rebuilt uint64, found Tampered) error {
+	r.rebuilding.Lock()
+	defer r.rebuilding.Unlock()
+	if r.rebuilt.Load() == rebuilt {
+		if err := r.rebuildAll(ctx); err != nil {
+			return fmt.Errorf("%v: %w", found, err)
+		}
+		r.Report(found)
+	}
+	return nil
+}
+
+// Rebuild forgets all rows and folds the whole ledger again, in one transaction: readers see the old rows until it is done, and
+// so they do after a crash. Errors: record.ErrMust, with everything before that record folded; the ledger's; the store's.
+func (r *Registry) Rebuild(ctx context.Context) error {
+	r.rebuilding.Lock()
+	defer r.rebuilding.Unlock()
+	return r.rebuildAll(ctx)
+}
+
+func (r *Registry) rebuildAll(ctx context.Context) error {
+	var must error
+	err := r.db.Update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM meta; DELETE FROM issuers; DELETE FROM cards; DELETE FROM heads; DELETE FROM retries; DELETE FROM rejections")
+		if err != nil {
+			return err
+		}
+		s := r.newStates(ctx, tx)
+		s.rebuild, s.written.position = true, 1<<63 // no meta row stands
+		return r.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, next ledger.Position) error {
+			err := s.take(batch, next)
+			if errors.Is(err, record.ErrMust) {
+				must, err = err, ledger.ErrStop
+			} else if err == nil && len(batch) == 0 {
+				err = ledger.ErrStop
+			}
+			if err == nil || err == ledger.ErrStop {
+				err = errors.Join(s.flush(), err)
+			}
+			return err
+		})
+	})
+	if err = errors.Join(err, must); err != nil {
+		return fmt.Errorf("rebuilding the registry: %w", err)
+	}
+	r.rebuilt.Add(1)
+	return nil
+}

@@ -1,0 +1,237 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// ErrUnknownIssuer says that no opening of the issuer was folded so far.
+var ErrUnknownIssuer = errors.New("no issuer with this channel is known")
+
+// Card returns a card as of the last Sync or SyncChannel, or ErrUnknownCard. What was altered in the file is mended first.
+func (r *Registry) Card(ctx context.Context, id tap.CardID) (record.Card, error) {
+	f, err := r.read(ctx, r.readCard, id[:])
+	if err != nil {
+		return record.Card{}, err
+	}
+	if f.holds() {
+		return f.row.Card, nil
+	}
+	if f.values == nil {
+		complete, err := r.bucketHolds(ctx, id[0])
+		if err != nil {
+			return record.Card{}, err
+		}
+		if complete {
+			return record.Card{}, ErrUnknownCard
+		}
+	}
+	return r.mendedCard(ctx, id)
+}
+
+// mendedCard reads a card under the write lock, where nothing else changes, and mends what does not hold.
+func (r *Registry) mendedCard(ctx context.Context, id tap.CardID) (record.Card, error) {
+	var card record.Card
+	err := r.write(ctx, func(s *states) error {
+		row, err := s.card(id)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return ErrUnknownCard
+		}
+		card = row.Card
+		return nil
+	})
+	if err != nil {
+		return record.Card{}, err // the job may still run
+	}
+	return card, nil
+}
+
+// bucketHolds is states.checkBucket without the write lock: it may say no because a card is being registered.
+func (r *Registry) bucketHolds(ctx context.Context, first byte) (bool, error) {
+	m, err := r.readMeta(ctx, r.db.Read())
+	if lost := (*altered)(nil); errors.As(err, &lost) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	got, err := r.bucket(ctx, r.db.Read(), first)
+	return got == m.catalogue.cards[first], err
+}
+
+// Cards returns all cards, in the order of their ids.
+func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
+	return func(yield func(record.Card, error) bool) {
+		for first := range 256 {
+			cards, err := r.cardsOf(ctx, byte(first))
+			if err != nil {
+				yield(record.Card{}, fmt.Errorf("listing cards: %w", err))
+				return
+			}
+			for _, c := range cards {
+				if !yield(c, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// cardsOf returns the cards whose ids begin with first.
+func (r *Registry) cardsOf(ctx context.Context, first byte) ([]record.Card, error) {
+	holds, err := r.bucketHolds(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	if !holds {
+		err = r.write(ctx, func(s *states) error { return s.checkBucket(tap.CardID{first}) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	ids, err := r.idsOf(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	cards := make([]record.Card, len(ids))
+	for i, id := range ids {
+		if cards[i], err = r.Card(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return cards, nil
+}
+
+func (r *Registry) idsOf(ctx context.Context, first byte) ([]tap.CardID, error) {
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT id FROM cards WHERE id >= $1 AND id < $2 ORDER BY id", bucketFrom(first), bucketTo(first))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []tap.CardID
+	for rows.Next() {
+		var raw []byte
+		if err := rows.Scan(&raw); err != nil {
+			return nil, err
+		}
+		if len(raw) == len(tap.CardID{}) {
+			ids = append(ids, tap.CardID(raw))
+		}
+	}
+	return ids, rows.Err()
+}
+
+// Issuer returns an issuer as of the last Sync, or ErrUnknownIssuer.
+func (r *Registry) Issuer(ctx context.Context, id channel.ID) (record.Issuer, error) {
+	issuers, err := r.Issuers(ctx)
+	if err != nil {
+		return record.Issuer{}, err
+	}
+	i := slices.IndexFunc(issuers, func(i record.Issuer) bool { return i.Channel == id })
+	if i < 0 {
+		return record.Issuer{}, ErrUnknownIssuer
+	}
+	return issuers[i], nil
+}
+
+// Issuers returns all issuers as of the last Sync, in the order of their opening.
+func (r *Registry) Issuers(ctx context.Context) ([]record.Issuer, error) {
+	m, err := r.readMeta(ctx, r.db.Read())
+	var issuers []record.Issuer
+	if err == nil {
+		issuers, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
+	}
+	if lost := (*altered)(nil); errors.As(err, &lost) { // or changed between the two: the write lock tells
+		err = r.write(ctx, func(s *states) error {
+			issuers = slices.Collect(maps.Values(s.issuers))
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(issuers, func(a, b record.Issuer) int { return cmp.Compare(a.Opened.Index, b.Opened.Index) })
+	return issuers, nil
+}
+
+// readIssuers returns *altered when the rows are not those of the catalogue.
+func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]record.Issuer, error) {
+	rows, err := q.QueryContext(ctx, selectIssuers)
+	if err != nil {
+		return nil, fmt.Errorf("reading issuers: %w", err)
+	}
+	defer rows.Close()
+	var issuers []record.Issuer
+	var total catalogue
+	for rows.Next() {
+		values := make([]any, issuerColumns)
+		if err := rows.Scan(pointers(values)...); err != nil {
+			return nil, fmt.Errorf("reading issuers: %w", err)
+		}
+		if !r.sealer.sealed("issuers", values) {
+			return nil, &altered{Tampered{"issuers", keyText(values[0]), "is not as it was written"}}
+		}
+		i := issuerFrom(values)
+		total.addIssuer(r.sealer, i.Channel)
+		issuers = append(issuers, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading issuers: %w", err)
+	}
+	if total.issuers != c.issuers {
+		return nil, &altered{Tampered{"issuers", "", "some are gone"}}
+	}
+	return issuers, nil
+}
+
+// Rejections returns the records that did not hold, in the ledger's order.
+func (r *Registry) Rejections(ctx context.Context) ([]record.Rejection, error) {
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT idx, channel, number, kind, reason FROM rejections ORDER BY idx")
+	if err != nil {
+		return nil, fmt.Errorf("reading rejections: %w", err)
+	}
+	defer rows.Close()
+	var list []record.Rejection
+	for rows.Next() {
+		var one record.Rejection
+		var id []byte
+		if err := rows.Scan(&one.Index, &id, &one.Number, &one.Kind, &one.Reason); err != nil {
+			return nil, fmt.Errorf("reading rejections: %w", err)
+		}
+		copy(one.Channel[:], id)
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// Dump writes everything that was folded in the one form that equal states share, see record.Dump: no secret, no seal.
+func (r *Registry) Dump(ctx context.Context) ([]byte, error) {
+	issuers, err := r.Issuers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var cards []record.Card
+	for c, err := range r.Cards(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		cards = append(cards, c)
+	}
+	rejections, err := r.Rejections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return record.Dump(issuers, cards, rejections)
+}

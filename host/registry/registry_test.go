@@ -1,0 +1,355 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+	"pgregory.net/rapid"
+
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/tap"
+	"github.com/productid/productid/pkg/tap/taptest"
+)
+
+var master = channel.Seed{7}
+
+const origin = "log.example.com"
+
+// newLedger returns a ledger in memory with a clock of its own.
+func newLedger(t require.TestingT) *ledger.Memory {
+	key, _, err := note.GenerateKey(rand.NewChaCha8([32]byte{1}), origin)
+	require.NoError(t, err)
+	signer, err := ledger.NewSigner(key)
+	require.NoError(t, err)
+	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	var mu sync.Mutex
+	return ledger.NewMemory(origin, signer, func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(1234 * time.Microsecond)
+		return now
+	})
+}
+
+// world is a ledger and a registry of it.
+type world struct {
+	t      require.TestingT
+	ledger *ledger.Memory
+	path   string
+	*registry.Registry
+
+	mu    sync.Mutex
+	found []registry.Tampered
+}
+
+// open opens the registry file at path, as each process does.
+func open(t require.TestingT, l ledger.Ledger, path string, report func(registry.Tampered)) *registry.Registry {
+	r, err := registry.Open(context.Background(), path, registry.Options{Ledger: l, Master: master, Report: report})
+	require.NoError(t, err)
+	return r
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, ledger: newLedger(t), path: filepath.Join(t.TempDir(), "registry.db")}
+	w.Registry = open(t, w.ledger, w.path, w.report)
+	t.Cleanup(func() { require.NoError(t, w.Registry.Close()) })
+	return w
+}
+
+func (w *world) report(found registry.Tampered) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.found = append(w.found, found)
+}
+
+// named returns what was reported since the last call.
+func (w *world) named() []registry.Tampered {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := w.found
+	w.found = nil
+	return found
+}
+
+// tell records a message on the ledger.
+func (w *world) tell(m channel.Message) channel.Message {
+	tell(w.t, w.ledger, m)
+	return m
+}
+
+func tell(t require.TestingT, l *ledger.Memory, m channel.Message) {
+	require.NoError(t, l.List(context.Background(), m.Channel()))
+	_, err := l.Submit(context.Background(), m)
+	require.NoError(t, err)
+}
+
+func (w *world) sync() { require.NoError(w.t, w.Sync(context.Background())) }
+
+func (w *world) dump() string { return dump(w.t, w.Registry) }
+
+func dump(t require.TestingT, r *registry.Registry) string {
+	text, err := r.Dump(context.Background())
+	require.NoError(t, err)
+	return string(text)
+}
+
+// folded is the dump of record.Map over the whole ledger, and how much it ignored.
+func folded(t require.TestingT, l ledger.Ledger) (string, uint64) {
+	m := record.NewMap()
+	err := l.Follow(context.Background(), ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
+		if len(batch) == 0 {
+			return ledger.ErrStop
+		}
+		for _, e := range batch {
+			if err := record.Fold(m, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	text, err := m.Dump()
+	require.NoError(t, err)
+	return string(text), m.Ignored()
+}
+
+// life is a card in service with its channel.
+type life struct {
+	card *taptest.Card
+	taps *recordtest.Chain
+}
+
+// populate opens an issuer and puts cards into service, each with three taps; every tap has a retry key.
+func (w *world) populate(names ...string) (*recordtest.Chain, []life) {
+	issuer := recordtest.NewChain("issuer")
+	w.tell(issuer.Say(recordtest.Body(recordtest.Opened("issuer"))))
+	var lives []life
+	for _, name := range names {
+		l := life{taptest.NewCard(name), recordtest.NewChain(name)}
+		w.tell(issuer.Say(recordtest.Body(recordtest.Registered(l.card, issuer.ID(), l.taps.ID()))))
+		w.tell(l.taps.Say(recordtest.Body(recordtest.InService(1))))
+		for counter := uint32(2); counter < 5; counter++ {
+			w.tell(l.tapped(counter))
+		}
+		lives = append(lives, l)
+	}
+	w.sync()
+	return issuer, lives
+}
+
+func (l life) tapped(counter uint32) channel.Message {
+	b := recordtest.Tapped(l.card, counter)
+	b.Retry = fmt.Sprintf("key-%d.request", counter)
+	return l.taps.Say(recordtest.Body(b))
+}
+
+func TestTheRegistryFollowsTheLedger(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	issuer, lives := w.populate("a", "b")
+	a := lives[0]
+
+	card, err := w.Card(ctx, a.card.ID())
+	require.NoError(t, err)
+	assert.Equal(t, uint32(4), card.Last)
+	assert.Equal(t, record.StateInService, card.State)
+	assert.True(t, card.Key.Equal(a.card.Key()))
+	assert.Equal(t, a.card.Template, card.Template)
+	assert.Equal(t, issuer.ID(), card.Issuer)
+
+	_, err = w.Card(ctx, taptest.NewCard("nobody").ID())
+	assert.ErrorIs(t, err, registry.ErrUnknownCard)
+	_, err = w.Issuer(ctx, a.taps.ID())
+	assert.ErrorIs(t, err, registry.ErrUnknownIssuer)
+	opened, err := w.Issuer(ctx, issuer.ID())
+	require.NoError(t, err)
+	assert.Equal(t, "issuer", opened.Name)
+
+	w.tell(a.tapped(9))
+	w.sync()
+	card, err = w.Card(ctx, a.card.ID())
+	require.NoError(t, err)
+	assert.Equal(t, uint32(9), card.Last)
+	assert.Empty(t, w.named())
+}
+
+func TestSyncChannelReadsOneChannelAhead(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	_, lives := w.populate("a", "b")
+	w.tell(lives[1].tapped(7))
+	w.tell(lives[0].tapped(8))
+	require.NoError(t, w.SyncChannel(ctx, lives[0].taps.ID()))
+
+	ahead, err := w.Card(ctx, lives[0].card.ID())
+	require.NoError(t, err)
+	behind, err := w.Card(ctx, lives[1].card.ID())
+	require.NoError(t, err)
+	assert.Equal(t, []uint32{8, 4}, []uint32{ahead.Last, behind.Last})
+
+	w.sync()
+	want, _ := folded(t, w.ledger)
+	assert.Equal(t, want, w.dump())
+	require.NoError(t, w.SyncChannel(ctx, channel.ID{1}), "a channel without messages")
+	assert.Empty(t, w.named())
+}
+
+func TestSyncChannelOfACardThatIsNewOnTheLedger(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	issuer, _ := w.populate()
+	l := life{taptest.NewCard("late"), recordtest.NewChain("late")}
+	w.tell(issuer.Say(recordtest.Body(recordtest.Registered(l.card, issuer.ID(), l.taps.ID()))))
+	w.tell(l.taps.Say(recordtest.Body(recordtest.InService(1))))
+	require.NoError(t, w.SyncChannel(ctx, l.taps.ID()))
+	card, err := w.Card(ctx, l.card.ID())
+	require.NoError(t, err)
+	assert.Equal(t, record.StateInService, card.State)
+}
+
+func TestARetryKeyLeadsToItsFirstMessage(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	_, lives := w.populate("a", "b")
+	again := recordtest.Tapped(lives[0].card, 9)
+	again.Retry = "key-2.another request"
+	w.tell(lives[0].taps.Say(recordtest.Body(again)))
+	invented := recordtest.Tapped(lives[0].card, 10)
+	invented.Retry, invented.Signature[0] = "key-10.request", invented.Signature[0]^1
+	w.tell(lives[0].taps.Say(recordtest.Body(invented)))
+	w.sync()
+
+	for key, want := range map[string]uint64{"key-2": 1, "key-3": 2, "key-4": 3} {
+		number, found, err := w.Retry(ctx, lives[0].taps.ID(), key)
+		require.NoError(t, err)
+		assert.True(t, found, key)
+		assert.Equal(t, want, number, key)
+	}
+	for _, key := range []string{"key-9", "key-10", ""} {
+		_, found, err := w.Retry(ctx, lives[0].taps.ID(), key)
+		require.NoError(t, err)
+		assert.False(t, found, key)
+	}
+	_, found, err := w.Retry(ctx, channel.ID{1}, "key-2")
+	require.NoError(t, err)
+	assert.False(t, found)
+	assert.Empty(t, w.named())
+}
+
+// A registry that follows a random history in random steps, is closed and opened, rebuilt and used by two processes, holds what
+// record.Map holds.
+func TestEveryHistoryFoldsTheSame(t *testing.T) {
+	dir := t.TempDir()
+	var files int
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		l := newLedger(t)
+		files++
+		path := filepath.Join(dir, fmt.Sprint(files))
+		report := func(found registry.Tampered) { t.Fatalf("nobody altered anything: %v", found) }
+		one, two := open(t, l, path, report), open(t, l, path, report)
+		defer func() { require.NoError(t, errors.Join(one.Close(), two.Close())) }()
+		h := recordtest.History{Choose: func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }}
+		for range rapid.IntRange(1, 50).Draw(t, "messages") {
+			tell(t, l, h.Next())
+			switch rapid.IntRange(0, 9).Draw(t, "then") {
+			case 0:
+				require.NoError(t, one.Sync(ctx))
+			case 1:
+				require.NoError(t, two.Sync(ctx))
+			case 2, 3:
+				for _, life := range h.Cards() {
+					require.NoError(t, two.SyncChannel(ctx, life.Chain.ID()))
+				}
+			case 4:
+				if rapid.IntRange(0, 3).Draw(t, "rebuild") == 0 {
+					require.NoError(t, one.Rebuild(ctx))
+				}
+			}
+		}
+		require.NoError(t, two.Sync(ctx))
+		want, ignored := folded(t, l)
+		require.Equal(t, want, dump(t, one))
+		got, err := two.Ignored(ctx)
+		require.NoError(t, err)
+		require.Equal(t, ignored, got)
+		require.NoError(t, two.Rebuild(ctx))
+		require.Equal(t, want, dump(t, one))
+		got, err = one.Ignored(ctx)
+		require.NoError(t, err)
+		require.Equal(t, ignored, got)
+	})
+}
+
+func TestTheDumpHoldsNoSecretAndNoSeal(t *testing.T) {
+	w := newWorld(t)
+	w.populate("a")
+	text := w.dump()
+	assert.NotContains(t, text, "mac")
+	assert.NotContains(t, text, "key-2")
+	assert.Contains(t, text, `"last":4`)
+}
+
+func TestARecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	issuer, lives := w.populate("a")
+	w.tell(lives[0].tapped(8))
+	w.tell(issuer.Say([]byte(`{"kind":"later","must":true}`)))
+	w.tell(lives[0].tapped(9))
+	for range 2 {
+		assert.ErrorIs(t, w.Sync(ctx), record.ErrMust)
+		card, err := w.Card(ctx, lives[0].card.ID())
+		require.NoError(t, err)
+		assert.Equal(t, uint32(8), card.Last)
+	}
+	assert.ErrorIs(t, w.Rebuild(ctx), record.ErrMust)
+	card, err := w.Card(ctx, lives[0].card.ID())
+	require.NoError(t, err)
+	assert.Equal(t, uint32(8), card.Last)
+}
+
+func TestALedgerThatLostHistoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.populate("a")
+	shorter := open(t, newLedger(t), w.path, w.report)
+	defer shorter.Close()
+	assert.ErrorIs(t, shorter.Sync(context.Background()), ledger.ErrNoPosition)
+}
+
+func TestManyReadersAndWritersAtOnce(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	_, lives := w.populate("a", "b", "c", "d")
+	other := open(t, w.ledger, w.path, w.report)
+	defer other.Close()
+	var all sync.WaitGroup
+	for i, l := range lives {
+		for _, r := range []*registry.Registry{w.Registry, other} {
+			all.Go(func() {
+				for counter := uint32(10); counter < 30; counter++ {
+					if (i%2 == 0) == (r == other) {
+						w.tell(l.tapped(counter))
+					}
+					assert.NoError(t, r.SyncChannel(ctx, l.taps.ID()))
+					assert.NoError(t, r.Sync(ctx))
+					_, err := r.Card(ctx, l.card.ID())
+					assert.NoError(t, err)
+					_, err = r.Card(ctx, tap.CardID{byte(i)})
+					assert.ErrorIs(t, err, registry.ErrUnknownCard)
+				}
+			})
+		}
+	}
+	all.Wait()
+	want, _ := folded(t, w.ledger)
+	assert.Equal(t, want, w.dump())
+	assert.Empty(t, w.named())
+}

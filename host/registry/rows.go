@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"time"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// cardRow is a card as its two rows hold it.
+type cardRow struct {
+	record.Card
+	proof   uint32 // counter of the registration's proof
+	retries sum    // of the rows of retries
+
+	fresh   bool // the cards row is to be written
+	changed bool // the heads row is to be written
+}
+
+// rewind takes the card back to its registration.
+func (c *cardRow) rewind() {
+	c.Head, c.Last, c.State, c.Settings, c.Recorded = record.Ref{}, c.proof, "", "", 0
+	c.retries, c.changed = sum{}, true
+}
+
+// next returns the number of the first message of the tap channel that was not folded.
+func (c *cardRow) next() uint64 {
+	if c.Head.IsZero() {
+		return 0
+	}
+	return c.Head.Number + 1
+}
+
+const (
+	selectCard = `SELECT c.id, c.alg, c.key, c.issuer, c.taps, c.prefix, c.middle, c.subject, c.gtin, c.lot, c.serial, c.proof,
+	c.number, c.hash, c.idx, c.ms, c.mac,
+	h.taps, h.number, h.hash, h.idx, h.ms, h.last, h.state, h.settings, h.recorded, h.retries, h.mac
+	FROM cards c LEFT JOIN heads h ON h.taps = c.taps `
+
+	insertCard = `INSERT OR REPLACE INTO cards (id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof,
+	number, hash, idx, ms, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+
+	insertHead = `INSERT OR REPLACE INTO heads (taps, number, hash, idx, ms, last, state, settings, recorded, retries, mac)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+	cardColumns = 17
+	headColumns = 11
+)
+
+func (c *cardRow) cardValues() []any {
+	at := c.Registered
+	return []any{
+		c.ID[:], int64(c.Key.Algorithm()), c.Key.Bytes(), c.Issuer[:], c.Taps[:], c.Template.Prefix, c.Template.Middle, c.Subject,
+		c.GTIN, c.Lot, c.Serial, int64(c.proof), int64(at.Number), at.Hash[:], int64(at.Index), at.Time.UnixMilli(),
+	}
+}
+
+func (c *cardRow) headValues() []any {
+	at := c.Head
+	return []any{
+		c.Taps[:], int64(at.Number), at.Hash[:], int64(at.Index), refMilli(at), int64(c.Last), c.State, c.Settings,
+		int64(c.Recorded), c.retries[:],
+	}
+}
+
+// setCard fills the card from the values of a row whose seal holds.
+func (c *cardRow) setCard(v []any) (err error) {
+	c.ID, c.Issuer, c.Taps = tap.CardID(v[0].([]byte)), channel.ID(v[3].([]byte)), channel.ID(v[4].([]byte))
+	if c.Key, err = tap.ParseKey(tap.Algorithm(v[1].(int64)), v[2].([]byte)); err != nil {
+		return err
+	}
+	c.Template = tap.Template{Prefix: v[5].(string), Middle: v[6].(string)}
+	c.Subject, c.GTIN, c.Lot, c.Serial = v[7].(string), v[8].(string), v[9].(string), v[10].(string)
+	c.proof = uint32(v[11].(int64))
+	c.Registered = refFrom(c.Issuer, v[12:16])
+	return nil
+}
+
+// setHead does so with the other row.
+func (c *cardRow) setHead(v []any) {
+	c.Head = refFrom(c.Taps, v[1:5])
+	c.Last, c.State, c.Settings = uint32(v[5].(int64)), v[6].(string), v[7].(string)
+	c.Recorded, c.retries = uint64(v[8].(int64)), sum(v[9].([]byte))
+}
+
+const (
+	selectIssuers = `SELECT channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
+	head_number, head_hash, head_index, head_ms, mac FROM issuers`
+
+	insertIssuer = `INSERT OR REPLACE INTO issuers (channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
+	head_number, head_hash, head_index, head_ms, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+
+	issuerColumns = 14
+)
+
+func issuerValues(i record.Issuer) []any {
+	return []any{
+		i.Channel[:], i.Name, i.URL, i.Log, i.Network, i.Next[:], i.Opened.Hash[:], int64(i.Opened.Index), i.Opened.Time.UnixMilli(),
+		int64(i.Head.Number), i.Head.Hash[:], int64(i.Head.Index), i.Head.Time.UnixMilli(),
+	}
+}
+
+func issuerFrom(v []any) record.Issuer {
+	id := channel.ID(v[0].([]byte))
+	return record.Issuer{
+		Channel: id, Name: v[1].(string), URL: v[2].(string), Log: v[3].(string), Network: v[4].(string),
+		Next:   channel.Hash(v[5].([]byte)),
+		Opened: refFrom(id, []any{int64(0), v[6], v[7], v[8]}),
+		Head:   refFrom(id, v[9:13]),
+	}
+}
+
+// refFrom reads number, hash, index and milliseconds.
+func refFrom(id channel.ID, v []any) record.Ref {
+	hash := channel.Hash(v[1].([]byte))
+	if hash == (channel.Hash{}) {
+		return record.Ref{}
+	}
+	return record.Ref{
+		Channel: id, Number: uint64(v[0].(int64)), Hash: hash, Index: uint64(v[2].(int64)),
+		Time: time.UnixMilli(v[3].(int64)).UTC(),
+	}
+}
+
+// refMilli is 0 where there is no time.
+func refMilli(r record.Ref) int64 {
+	if r.IsZero() {
+		return 0
+	}
+	return r.Time.UnixMilli()
+}
