@@ -72,18 +72,22 @@ func writeFields(w hash.Hash, fields ...string) {
 	}
 }
 
-// retryReused reports whether the request's Retry stands in a record already. The tap itself is not recorded, so that record was
-// another request's.
-func (s *Service) retryReused(ctx context.Context, r Request, taps channel.ID) (bool, error) {
+// retryReused reports whether the request's Retry stands in a message up to head. The tap itself is not recorded up to there, so
+// that message is another request's. The error is errGrown when it stands in a newer one, which may be this very request's.
+func (s *Service) retryReused(ctx context.Context, r Request, head ledger.Entry) (bool, error) {
 	if r.Retry == nil {
 		return false, nil
 	}
+	taps := head.Message.Channel()
 	if err := s.Registry.SyncChannel(ctx, taps); err != nil {
 		return false, fmt.Errorf("looking up the request: %w", err)
 	}
-	_, found, err := s.Registry.Retry(ctx, taps, s.mark(r).key)
+	number, found, err := s.Registry.Retry(ctx, taps, s.mark(r).key)
 	if err != nil {
 		return false, fmt.Errorf("looking up the request: %w", err)
+	}
+	if found && number > head.Message.Number() {
+		return false, errGrown
 	}
 	return found, nil
 }

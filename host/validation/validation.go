@@ -80,13 +80,15 @@ func (s *Service) Update(ctx context.Context, r Request) (Verdict, error) {
 	}
 	for {
 		answer, err := s.attempt(ctx, t, v, r)
-		var lost *ledger.Conflict
-		if errors.As(err, &lost) {
-			continue // somebody else took the number: the channel has grown, decide again
+		if lost := (*ledger.Conflict)(nil); errors.As(err, &lost) || errors.Is(err, errGrown) {
+			continue // each time round somebody else's message was recorded
 		}
 		return answer, err
 	}
 }
+
+// errGrown says that the channel has a newer message than the one that was decided by.
+var errGrown = errors.New("the channel has grown")
 
 // attempt decides on the tap once and submits its record once.
 func (s *Service) attempt(ctx context.Context, t tap.URL, v Verdict, r Request) (Verdict, error) {
@@ -101,7 +103,7 @@ func (s *Service) attempt(ctx context.Context, t tap.URL, v Verdict, r Request) 
 	if v.Code != Valid {
 		return v, nil
 	}
-	if reused, err := s.retryReused(ctx, r, v.Card.Taps); err != nil || reused {
+	if reused, err := s.retryReused(ctx, r, head); err != nil || reused {
 		return v.refuse(RetryMismatch), err
 	}
 	m, err := s.sign(t, v, r, head)
