@@ -13,8 +13,8 @@ var (
 	ErrNotOurs = errors.New("not one of our cards")
 	// ErrVersion says that the card speaks a later version of the protocol than this package.
 	ErrVersion = errors.New("the card speaks a version of the protocol that is not known here")
-	// ErrState says that the card's life cycle does not allow the command, or that this selection was already used for a tap
-	// (then select again, by Open).
+	// ErrState says that the card's life cycle does not allow the command, or that the selection does not: it was already used for
+	// a tap, or lost by a reset (then select again, by Open).
 	ErrState = errors.New("the card's state does not allow it")
 	// ErrAbsent says that the card does not hold the item: no key yet, no template yet.
 	ErrAbsent = errors.New("the card does not hold it")
@@ -55,6 +55,8 @@ func kindOf(status apdu.Status, conditions error) error {
 	switch status {
 	case apdu.StatusConditions:
 		return conditions
+	case apdu.StatusNoFileSelected: // what a Java Card answers when no application is selected
+		return ErrState
 	case apdu.StatusSecurity:
 		return ErrContactOnly
 	case apdu.StatusFunctionNotSupported:

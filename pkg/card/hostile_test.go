@@ -156,6 +156,14 @@ func TestUnforeseenStatusIsMalformed(t *testing.T) {
 	assert.ErrorIs(t, err, apdu.StatusUnknown)
 }
 
+func TestSelectionLostByAResetIsAState(t *testing.T) {
+	c := cardtest.NewLocked("card")
+	client := open(t, c)
+	c.After = func(apdu.Command, []byte) ([]byte, error) { return []byte{0x69, 0x86}, nil }
+	_, err := client.Info()
+	assert.ErrorIs(t, err, card.ErrState)
+}
+
 // known are the errors that a hostile card can cause.
 func known(err error) bool {
 	for _, want := range []error{
