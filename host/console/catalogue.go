@@ -5,6 +5,11 @@ import (
 	"io/fs"
 	"net"
 
+	"github.com/productid/productid/host/pcsc"
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/simcard"
+	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
@@ -19,7 +24,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{interrupted(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
+	for _, part := range [][]entry{interrupted(), ofStations(), ofReaders(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -29,6 +34,31 @@ func interrupted() []entry {
 	return []entry{
 		is(context.Canceled, Failure, "interrupted", "it was interrupted", "run it again: what was done stays done and is not done twice"),
 		is(context.DeadlineExceeded, Failure, "timeout", "it took too long", "run it again"),
+	}
+}
+
+func ofStations() []entry {
+	return []entry{
+		is(station.ErrForeign, Reader, "foreign_card", "the card is registered by another issuer", "take a card of your own, or use the data folder of that issuer"),
+		is(station.ErrOtherTemplate, Reader, "other_template", "the card has another template, and keeps it", "give the --template it has (productid card info shows it), or take another card"),
+		is(station.ErrNotRegistered, Reader, "not_registered", "this ledger does not know the card", "use the data folder (--data) it was made with; if it is locked and that is lost, take another card"),
+		is(station.ErrOtherAlgorithm, Reader, "other_algorithm", "the card cannot sign as ordered", "choose the --alg that productid card info lists"),
+		is(station.ErrOtherKey, Reader, "other_key", "the ledger knows the card's id with another key or channel", "do not use this card; check that --data is its own installation"),
+		is(station.ErrDamaged, Reader, "card_damaged", "the card does not know its own state any more", "take another card: this one signs nothing"),
+		is(station.ErrRehearsal, Reader, "rehearsal_failed", "what a phone would read from the card is not right", "do not lock it; run it again, and if that stays, take another card"),
+	}
+}
+
+func ofReaders() []entry {
+	return []entry{
+		is(pcsc.ErrUnsupported, Reader, "no_pcsc", "this program was built without card readers", "build it with cgo and libpcsclite-dev, or use --reader sim:HOST:PORT"),
+		is(pcsc.ErrNoService, Reader, "no_pcsc_service", "the PC/SC service does not run", "start pcscd (Debian: apt install pcscd; systemctl start pcscd.socket)"),
+		is(pcsc.ErrNoCard, Reader, "no_card", "there is no card on the reader", "put the card on the reader and run it again"),
+		is(pcsc.ErrNoReader, Reader, "no_reader", "there is no such reader", "plug it in; productid reader list shows what there is"),
+		is(pcsc.ErrInUse, Reader, "card_in_use", "another program holds the card", "end the other program; often it is a signature or mail program"),
+		is(pcsc.ErrTorn, Reader, "card_torn", "the card was taken off while it worked", "put it on again and run the same command: it goes on from where the card stands"),
+		is(simcard.ErrTorn, Reader, "card_torn", "the virtual card went away while it worked", "start it again and run the same command: it goes on from where the card stands"),
+		is(simcard.ErrGone, Reader, "no_card", "no virtual card answers at that address", "start it (scripts/virtual-card.sh --tcp 127.0.0.1:0) and give the address it prints"),
 	}
 }
 
@@ -43,6 +73,9 @@ func ofLedgers() []entry {
 		is(ledger.ErrTooLarge, Usage, "too_large", "it is too large for this ledger", "put it elsewhere and record its SHA-256"),
 		is(ledger.ErrNoPosition, Failure, "history_lost", "the ledger is shorter than it was: somebody put an old copy in place", "put the newer ledger back, then run productid ledger rebuild"),
 		as[*ledger.Conflict](Failure, "conflict", "somebody else wrote that message first", "run it again: it goes on from what stands there now"),
+		is(registry.ErrUnknownCard, No, "unknown_card", "no issuer on this ledger registered this card", "check that you look at the right ledger (--data); else do not trust the card"),
+		is(registry.ErrUnknownIssuer, No, "unknown_issuer", "no issuer has that channel on this ledger", "check the id, and --data or --ledger"),
+		is(registry.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
 		is(record.ErrMust, Failure, "too_old", "the ledger holds a record that this version must not skip", "install a newer version"),
 	}
 }
@@ -85,6 +118,12 @@ func ofFormats() []entry {
 
 func ofMachines() []entry {
 	return []entry{
+		is(store.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether it was written", "run the same command again: it finds out, and writes nothing twice"),
+		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
+		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted: it is made anew from the ledger"),
+		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
+		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
+		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),
 		is(fs.ErrNotExist, Failure, "not_found", "the file or folder is not there", "check the path; --data DIR names the data folder"),
 		is(fs.ErrPermission, Failure, "permission", "this user may not do that", "check who owns the file or folder"),
 		as[*net.OpError](Reader, "no_connection", "nobody answers at that address", "start the virtual card (scripts/virtual-card.sh) or name another --reader"),
