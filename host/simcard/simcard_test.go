@@ -100,7 +100,7 @@ func TestResetForgetsTheSelection(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Reset())
 	_, err = client.Info()
-	assert.ErrorIs(t, err, card.ErrNotOurs, "the application must be selected again")
+	assert.ErrorIs(t, err, card.ErrState, "the application must be selected again")
 	_, err = card.Open(c)
 	assert.NoError(t, err)
 }

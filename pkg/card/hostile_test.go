@@ -159,7 +159,7 @@ func TestUnforeseenStatusIsMalformed(t *testing.T) {
 func TestSelectionLostByAResetIsAState(t *testing.T) {
 	c := cardtest.NewLocked("card")
 	client := open(t, c)
-	c.After = func(apdu.Command, []byte) ([]byte, error) { return []byte{0x69, 0x86}, nil }
+	c.Reset()
 	_, err := client.Info()
 	assert.ErrorIs(t, err, card.ErrState)
 }

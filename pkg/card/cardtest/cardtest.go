@@ -103,7 +103,7 @@ func (c *Card) process(command apdu.Command) ([]byte, apdu.Status) {
 	case isSelect:
 		return nil, apdu.StatusNotFound
 	case !c.session.selected:
-		return nil, apdu.StatusClass
+		return nil, apdu.StatusNoFileSelected
 	case command.CLA == claISO:
 		return c.tag(command)
 	case command.CLA == claProductID:
