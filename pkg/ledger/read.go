@@ -1,0 +1,76 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+
+	"github.com/productid/productid/pkg/channel"
+)
+
+// readPage is the number of messages that Read asks a ledger for at once.
+const readPage = 256
+
+// Opened is a message as recorded, with its body.
+type Opened struct {
+	Entry
+	Body []byte
+}
+
+// Read returns the messages of a channel from number from on that a capability
+// opens, in order, to the channel's present end. The ledger need not be trusted: each
+// message is the author's and continues the one before, or Read ends with an error:
+// channel.ErrWrongChannel, ErrBrokenChain, ErrCannotOpen (where the author has
+// rotated the key, or before the capability's number), ErrMalformed, or the
+// ledger's own. That nothing newer exists is the ledger's word.
+func Read(ctx context.Context, l Ledger, c channel.Capability, from uint64) iter.Seq2[Opened, error] {
+	return func(yield func(Opened, error) bool) {
+		r := reader{capability: c, next: from}
+		for {
+			entries, err := l.Range(ctx, c.Channel, r.next, readPage)
+			if err != nil {
+				yield(Opened{}, err)
+				return
+			}
+			for _, e := range entries {
+				opened, err := r.read(e)
+				if !yield(opened, err) || err != nil {
+					return
+				}
+			}
+			if len(entries) < readPage {
+				return
+			}
+		}
+	}
+}
+
+// reader is a capability on its way along a channel.
+type reader struct {
+	capability channel.Capability
+	next       uint64
+	prev       *channel.Hash // unknown before the first message
+}
+
+func (r *reader) read(e Entry) (Opened, error) {
+	mode, prev := channel.Public, e.Message.Prev()
+	if r.capability.Restricted {
+		mode = channel.Restricted
+	}
+	if r.prev != nil {
+		prev = *r.prev
+	}
+	if err := e.Message.Check(r.capability.Channel, mode, r.next, prev); err != nil {
+		return Opened{}, err
+	}
+	at, err := r.capability.At(r.next)
+	if err != nil {
+		return Opened{}, err
+	}
+	body, err := at.Open(e.Message)
+	if err != nil {
+		return Opened{}, err
+	}
+	hash := e.Message.Hash()
+	r.capability, r.prev, r.next = at, &hash, r.next+1
+	return Opened{e, body}, nil
+}
