@@ -6,6 +6,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
@@ -48,7 +49,7 @@ final class Link implements Runnable {
             } else {
                 connect();
             }
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) {
             System.err.println("virtual-card: " + endpoint.name() + " " + endpoint.address() + ": " + e.getMessage());
             System.exit(1);
         } catch (InterruptedException e) {
