@@ -90,6 +90,19 @@ func (c *Console) Answer(v any, words func(io.Writer)) error {
 	return nil
 }
 
+// List prints an answer of several things: in JSON each on a line of its own, else what words writes.
+func List[T any](c *Console, all []T, words func(io.Writer)) error {
+	if !c.json {
+		return c.Answer(nil, words)
+	}
+	for _, v := range all {
+		if err := c.Answer(v, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // line writes v as one line of JSON; & < > stay readable, for URLs are full of them.
 func (c *Console) line(v any) error {
 	e := json.NewEncoder(c.out)

@@ -96,6 +96,15 @@ func TestJSONIsOneObjectALine(t *testing.T) {
 	assert.Contains(t, talk.String(), `{"error":{"code":"used"`)
 }
 
+func TestListIsOneObjectALineOrOneTable(t *testing.T) {
+	c, out, _ := open(t, true, "")
+	require.NoError(t, List(c, []int{1, 2}, nil))
+	assert.Equal(t, "1\n2\n", out.String())
+	c, out, _ = open(t, false, "")
+	require.NoError(t, List(c, []int{1, 2}, func(w io.Writer) { io.WriteString(w, "table") }))
+	assert.Equal(t, "table", out.String())
+}
+
 func TestReportIsThreeLinesWhateverTheTextHolds(t *testing.T) {
 	for _, err := range []error{
 		errors.New("plain"),
@@ -148,7 +157,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 
 func TestConfirmWithoutTerminalNamesTheFlag(t *testing.T) {
 	c, _, talk := open(t, false, "sCwcVia7OYj7c7jW\n")
-	err := c.Confirm("the card will be locked for ever", "sCwcVia7OYj7c7jW", "--yes")
+	err := c.Confirm(t.Context(), "the card will be locked for ever", "sCwcVia7OYj7c7jW", "--yes")
 	require.Error(t, err)
 	p := Explain(err)
 	assert.Equal(t, Usage, p.Exit)
@@ -160,10 +169,19 @@ func TestConfirmWantsTheVeryWord(t *testing.T) {
 	for typed, ok := range map[string]bool{"card-1\n": true, "  card-1 \n": true, "yes\n": false, "\n": false, "": false} {
 		c, _, talk := open(t, false, typed)
 		c.asks = true
-		err := c.Confirm("it will be final", "card-1", "--yes")
+		err := c.Confirm(t.Context(), "it will be final", "card-1", "--yes")
 		assert.Equal(t, ok, err == nil, "%q: %v", typed, err)
 		assert.Contains(t, talk.String(), "it will be final")
 	}
+}
+
+func TestAskEndsWithItsContext(t *testing.T) {
+	never, _ := io.Pipe()
+	c := Open(Options{In: never, Out: io.Discard, Err: io.Discard})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.Ask(ctx, "> ")
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestDurations(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
@@ -162,7 +163,15 @@ func (s *Station) append(ctx context.Context, author *channel.Author, head *ledg
 	return s.Ledger.Await(ctx, receipt, ledger.Final)
 }
 
-// place says where on the ledger a message stands.
+// place says where on the ledger a message stands, and under which checkpoint that is proved.
 func place(r ledger.Receipt) string {
-	return fmt.Sprintf("message %d of its channel, leaf %d of %s", r.Number, r.Index, r.Ledger)
+	text := fmt.Sprintf("message %d of its channel, leaf %d of %s", r.Number, r.Index, r.Ledger)
+	proof, err := ledger.ParseLogProof(r.Proof.Text)
+	if err != nil {
+		return text // not a log, or not yet final
+	}
+	if lines := strings.Split(string(proof.Checkpoint), "\n"); len(lines) > 2 {
+		text += fmt.Sprintf(", checkpoint %s %s", lines[1], lines[2])
+	}
+	return text
 }
