@@ -11,11 +11,12 @@
 //
 // Submitted is never recorded: only a [Receipt] of phase [Final] or later is.
 // A refusal (*[Conflict], [ErrNotListed], [ErrTooLarge], an error of package
-// channel) is for good: nothing was written and the same call is refused again.
-// [ErrUnavailable] says that nothing was written now, and that another try may
-// succeed. [ErrUncertain] says that the message may have been recorded or may
-// yet be: submitting the same bytes again finds out, and until it has, the author
-// must not sign another message with that number.
+// channel) says that nothing was written, and the same call is refused again until
+// the channel itself has grown or been admitted. [ErrUnavailable] says that nothing
+// was written now, and that another try may succeed. [ErrUncertain] says that the
+// message may have been recorded or may yet be: submitting the same bytes again
+// finds out, and until it has, the author must not sign another message with that
+// number.
 //
 // # Limitations
 //
@@ -39,12 +40,12 @@ type Ledger interface {
 
 	// Submit asks the ledger to record m as the next message of its channel.
 	//
-	// On return without error the number is taken by m and the submission is
-	// durable: it survives a crash of this process. The receipt's phase says how
-	// far it is: a log returns Final with a proof; a ledger that needs time
-	// returns Taken, and Await tells the rest, which may still be a *Conflict.
+	// On return without error the submission is durable: it survives a crash of
+	// this process. The receipt's phase says how far it is. A log returns Final,
+	// with a proof: the number is m's. A ledger that needs time returns Taken,
+	// which decides nothing: Await tells the outcome, still perhaps *Conflict.
 	//
-	// Refused for good, nothing written: channel.ErrMalformed for the zero
+	// Refused, nothing written: channel.ErrMalformed for the zero
 	// Message; ErrTooLarge; ErrNotListed; *Conflict with the winner when another
 	// message holds the number, whether older or faster;
 	// channel.ErrBrokenChain when the number is not the head's plus one (0 in

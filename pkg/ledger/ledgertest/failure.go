@@ -2,9 +2,11 @@ package ledgertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +65,30 @@ func (s *suite) restart(t *testing.T, u Under) {
 			requireChain(t, u, c.id(), channel.Public, append(hashes[i], m.Hash())...)
 		}
 	}
+}
+
+// cancelledMidway ends the context of a submission a little later each time: what
+// came of it is recorded, not known, or not written, and then the number is free.
+func (s *suite) cancelledMidway(t *testing.T, u Under) {
+	c := newChain(t, u, channel.Public)
+	var hashes []channel.Hash
+	for round := range 40 {
+		m := c.sign(t, fmt.Sprintf("round %d", round))
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Duration(round)*25*time.Microsecond, cancel)
+		_, err := u.Ledger.Submit(ctx, m)
+		cancel()
+		if err != nil && !errors.Is(err, ledger.ErrUncertain) {
+			require.ErrorIs(t, err, context.Canceled)
+			m = c.sign(t, fmt.Sprintf("round %d once more", round))
+		}
+		r, err := record(u.Ledger, m)
+		require.NoError(t, err)
+		requireReceipt(t, u, m, r)
+		c.follows(m)
+		hashes = append(hashes, m.Hash())
+	}
+	requireChain(t, u, c.id(), channel.Public, hashes...)
 }
 
 func (s *suite) lost(t *testing.T, u Under) {

@@ -96,6 +96,7 @@ func (s *suite) tests(u Under) []test {
 		{"EveryMessageIsProved", s.prove},
 		{"TamperedBytesAreRefused", s.tamper},
 		{"EndedContextWritesNothing", s.cancelled},
+		{"ContextEndingMidwayIsHonest", s.cancelledMidway},
 		{"FollowFromEachPosition", s.followFromEachPosition},
 		{"FollowDeliversWhatIsNew", s.followNew},
 		{"FollowEnds", s.followEnds},
