@@ -1,0 +1,123 @@
+package simcard_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/productid/productid/host/simcard"
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/card/apduscript"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// applet starts the applet in its simulator and connects to it. Without Java, or before make build, the test is skipped.
+func applet(t *testing.T) *simcard.Card {
+	t.Helper()
+	command := exec.Command("../../scripts/virtual-card.sh", "--tcp", "127.0.0.1:0")
+	var complaint strings.Builder
+	command.Stderr = &complaint
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	t.Cleanup(func() {
+		_ = command.Process.Kill() // it runs until it is killed, or has ended
+		_ = command.Wait()
+	})
+	if err != nil {
+		_ = command.Wait() // completes the complaint
+		if os.Getenv("PRODUCTID_REQUIRE") == "all" {
+			t.Fatalf("the virtual card did not start: %s", complaint.String())
+		}
+		t.Skip("needs the virtual card: make build")
+	}
+	return dial(t, strings.TrimPrefix(strings.TrimSpace(line), "ready tcp "))
+}
+
+// keyed lets the applet make its key.
+func keyed(t *testing.T, c *simcard.Card) (*card.Client, tap.CardID) {
+	t.Helper()
+	client, err := card.Open(c)
+	require.NoError(t, err)
+	id, err := client.Generate(tap.P256)
+	require.NoError(t, err)
+	key, err := client.Key()
+	require.NoError(t, err)
+	require.Equal(t, id, key.ID())
+	return client, id
+}
+
+func TestEveryReaderGetsItsMessageFromTheApplet(t *testing.T) {
+	c := applet(t)
+	client, id := keyed(t, c)
+	require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
+	require.NoError(t, client.Lock(id))
+	files, err := filepath.Glob("../../testdata/apdu/*.apdu")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		script, err := os.Open(file)
+		require.NoError(t, err)
+		assert.NoError(t, apduscript.Run(c, script), file)
+		require.NoError(t, script.Close())
+	}
+}
+
+func TestAppletAnswersAChallenge(t *testing.T) {
+	client, _ := keyed(t, applet(t))
+	key, err := client.Key()
+	require.NoError(t, err)
+	answer, err := client.Challenge([]byte("0123456789abcdef"), []byte("context"))
+	require.NoError(t, err)
+	assert.NoError(t, answer.Verify(key))
+}
+
+// A lock cannot be undone: the card must accept what the station does, and the station only refuses more where a host is no host name.
+func TestAppletAndTemplateCheckAgree(t *testing.T) {
+	c := applet(t)
+	keyed(t, c)
+	const putData, prefix, middle = 0x20, 1, 2
+	put := func(item byte, value string) bool {
+		_, err := apdu.Send(c, apdu.Command{CLA: 0x80, INS: putData, P2: item, Data: []byte(value)})
+		return err == nil
+	}
+	accepts := func(t tap.Template) bool {
+		fits := strings.HasSuffix(t.Prefix, "=") == strings.HasPrefix(t.Middle, "&") // the card's look at both, at LOCK
+		return put(prefix, t.Prefix) && put(middle, t.Middle) && fits
+	}
+	for _, good := range []tap.Template{
+		{Prefix: "https://h?i=", Middle: "&c="},
+		{Prefix: "https://h:8443/t%20u?q=1&i=", Middle: "&r=2&c="},
+		{Prefix: "https://h/01/09520123456788/21/", Middle: "?c="},
+	} {
+		require.NoError(t, good.Check())
+		require.True(t, accepts(good), "%+v", good)
+	}
+	pieces := rapid.SampledFrom([]string{
+		"i=", "c=", "?", "&", "/21/", "/", "h", "s=1", "q=1", "v=1", "x", "%41", "%6", "%69=", "@", "#", "[", ":8080", ":", ".", "é", " ", "=",
+		"//", "n", "k=", "a@b", "~", "'", "\\", "21/", "-",
+	})
+	build := func(t *rapid.T, head, tail []string, most int, label string) string {
+		middle := strings.Join(rapid.SliceOfN(pieces, 0, most).Draw(t, label), "")
+		return rapid.SampledFrom(head).Draw(t, label+" head") + middle + rapid.SampledFrom(tail).Draw(t, label+" tail")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		template := tap.Template{
+			Prefix: build(t, []string{"https://h", "https://h/", "https://", "http://h/"}, []string{"?i=", "&i=", "/21/", ""}, 5, "prefix"),
+			Middle: build(t, []string{"&", "?", ""}, []string{"c=", "&c=", ""}, 2, "middle"),
+		}
+		onCard, atStation := accepts(template), template.Check() == nil
+		if atStation || strings.HasPrefix(template.Prefix, "https://h/") {
+			assert.Equal(t, atStation, onCard, "%+v: %v", template, template.Check())
+		}
+	})
+}
