@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +39,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// runChild keeps to two threads, one that opens and one that writes: strace
+// counts what it injects for each thread.
 func runChild(ctx context.Context) error {
+	runtime.LockOSThread()
 	db, err := Open(ctx, os.Getenv(envPath), Options{Migrations: schema(), Hook: dieAt(os.Getenv(envDieAt))})
 	if err != nil {
 		return err
@@ -84,6 +88,7 @@ func dieAt(text string) func(string) {
 	point, passing, _ := strings.Cut(text, ":")
 	n, _ := strconv.Atoi(passing)
 	return func(at string) {
+		runtime.LockOSThread()
 		if at != point {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -64,7 +65,7 @@ func checkPath(path string) error {
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
-		return nil, named(err)
+		return nil, Explain(err)
 	}
 	for _, s := range c.settings {
 		if err := s.apply(ctx, conn); err != nil {
@@ -74,22 +75,34 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// apply makes the setting unless it holds already: of many processes that
-// start at once on a new file only the first then has to change its journal.
+// A new file's journal is changed by one process while others wait, without
+// SQLite's own waiting: it answers "busy" at once.
+const (
+	journalTries = 500
+	journalPause = 20 * time.Millisecond
+)
+
+// apply makes the setting unless it holds already.
 func (s setting) apply(ctx context.Context, conn driver.Conn) error {
-	if s.check(ctx, conn) == nil {
-		return nil
+	for try := 1; ; try++ {
+		if s.check(ctx, conn) == nil {
+			return nil
+		}
+		_, err := pragma(ctx, conn, s.name+"="+s.value)
+		if err == nil {
+			return s.check(ctx, conn)
+		}
+		if err = Explain(err); !errors.Is(err, ErrBusy) || try == journalTries || ctx.Err() != nil {
+			return fmt.Errorf("setting %s: %w", s.name, err)
+		}
+		time.Sleep(journalPause)
 	}
-	if _, err := pragma(ctx, conn, s.name+"="+s.value); err != nil {
-		return fmt.Errorf("setting %s: %w", s.name, named(err))
-	}
-	return s.check(ctx, conn)
 }
 
 func (s setting) check(ctx context.Context, conn driver.Conn) error {
 	got, err := pragma(ctx, conn, s.name)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", s.name, named(err))
+		return fmt.Errorf("reading %s: %w", s.name, Explain(err))
 	}
 	if got != s.readsBack {
 		return fmt.Errorf("%w: %s is %q, must be %q", ErrNotDurable, s.name, got, s.readsBack)

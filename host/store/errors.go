@@ -44,8 +44,9 @@ const (
 
 func notWritten(err error) error { return fmt.Errorf("%w: %w", ErrNotWritten, err) }
 
-// named puts the sentinel before an error that SQLite reported by number.
-func named(err error) error {
+// Explain puts [ErrBusy] or [ErrCorrupt] before an error that SQLite reported by
+// number: for errors of queries on [DB.Read]. Errors of writes have been explained.
+func Explain(err error) error {
 	var reported *sqlite.Error
 	if !errors.As(err, &reported) {
 		return err

@@ -94,7 +94,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("opening database %s: %w", path, err)
 	}
 	if err := db.prepareFile(ctx, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, named(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, Explain(err)), db.Close())
 	}
 	if o.Hook != nil {
 		db.hook = o.Hook
@@ -188,17 +188,17 @@ func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return notWritten(fmt.Errorf("beginning: %w", named(err)))
+		return notWritten(fmt.Errorf("beginning: %w", Explain(err)))
 	}
 	db.hook(PointBegun)
 	if err := fn(tx); err != nil {
 		// SQLite may have rolled back by itself, and then says so here.
 		_ = tx.Rollback()
-		return notWritten(named(err))
+		return notWritten(Explain(err))
 	}
 	db.hook(PointApplied)
 	if err := tx.Commit(); err != nil {
-		err = fmt.Errorf("committing: %w", named(err))
+		err = fmt.Errorf("committing: %w", Explain(err))
 		db.broken.CompareAndSwap(nil, &err)
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
@@ -223,19 +223,19 @@ func (db *DB) Integrity(ctx context.Context) ([]string, error) {
 func (db *DB) integrity(ctx context.Context) (findings []string, err error) {
 	rows, err := db.read.QueryContext(ctx, "PRAGMA integrity_check")
 	if err != nil {
-		return nil, named(err)
+		return nil, Explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var line string
 		if err := rows.Scan(&line); err != nil {
-			return findings, named(err)
+			return findings, Explain(err)
 		}
 		if line != "ok" {
 			findings = append(findings, line)
 		}
 	}
-	return findings, named(rows.Err())
+	return findings, Explain(rows.Err())
 }
 
 // Close closes all connections; the last process to close a file also empties

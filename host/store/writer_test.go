@@ -60,37 +60,35 @@ func eventually(t *testing.T, condition func() bool) {
 
 func TestOneRefusalDoesNotFailTheOthers(t *testing.T) {
 	db := openNew(t)
-	held := make(chan struct{})
-	first := true
+	taken, held := make(chan struct{}), make(chan struct{})
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
-		if first {
-			first = false
+		if batch[0].writer == 1 {
+			close(taken)
 			<-held
 		}
 		return appendEntries(ctx, tx, batch)
 	})
 	var wg sync.WaitGroup
-	wg.Go(func() { w.Do(t.Context(), entry{9, 0}) })
+	wg.Go(func() { w.Do(t.Context(), entry{1, 0}) })
+	<-taken
 	const writers = 40
 	errs := make([]error, writers)
 	sizes := make([]int, writers)
 	for i := range writers {
 		wg.Go(func() { sizes[i], errs[i] = w.Do(t.Context(), entry{100 + i, i % 2}) })
 	}
-	eventually(t, func() bool { return len(w.queue) >= writers-1 }) // one may sit in the first batch
+	eventually(t, func() bool { return len(w.queue) == writers })
 	close(held)
 	wg.Wait()
-	largest := 0
 	for i, err := range errs {
-		if i%2 == 0 {
-			assert.NoError(t, err)
-		} else {
-			assert.Equal(t, errTaken, err)
-		}
 		assert.Equal(t, 1-i%2, count(t, db, 100+i))
-		largest = max(largest, sizes[i])
+		if i%2 == 1 {
+			assert.Equal(t, errTaken, err)
+			continue
+		}
+		assert.NoError(t, err)
+		assert.Equal(t, writers, sizes[i], "all that waited shared one transaction")
 	}
-	assert.GreaterOrEqual(t, largest, writers-1, "the waiting requests shared one transaction")
 }
 
 func TestErrorOfApplyRollsTheBatchBack(t *testing.T) {
