@@ -3,7 +3,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 GO       ?= go
-MVN      := mvn -q -B -f jcardsim-tests/pom.xml
+MVN      := mvn -B -Dstyle.color=never -f jcardsim-tests/pom.xml
 FUZZTIME ?= 30s
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 REQUIRE  := PRODUCTID_REQUIRE=all
@@ -22,7 +22,7 @@ test: build lint ## everything continuous integration checks: Go with and withou
 	$(REQUIRE) CGO_ENABLED=0 $(GO) test ./...
 	$(REQUIRE) CGO_ENABLED=1 $(GO) test -race ./host/...
 	$(REQUIRE) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
-	mvn -B -f jcardsim-tests/pom.xml test
+	$(MVN) test
 	bin/productid demo --once
 	bin/productid demo --once --reader sim
 
@@ -56,5 +56,5 @@ $(CLASSES): $(shell find applet -name '*.java' -o -name build.xml)
 	@touch $@
 
 $(SIM): $(shell find jcardsim-tests/src/main -type f 2>/dev/null) jcardsim-tests/pom.xml
-	$(MVN) -DskipTests package
+	$(MVN) -q -DskipTests package
 	@touch $@

@@ -40,10 +40,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 1
   fi
   say "installing ${missing[*]}"
-  as_root apt-get update -qq
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
+  quietly as_root apt-get update -qq
   packages=()
   for name in "${missing[@]}"; do packages+=("$(package "$name")"); done
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
 
 if ! command -v go >/dev/null; then
@@ -63,5 +66,5 @@ fi
 simulator=3.0.6.0
 if [ ! -f "$HOME/.m2/repository/com/klinec/jcardsim/$simulator/jcardsim-$simulator.jar" ]; then
   say "fetching the Java Card simulator and the test libraries"
-  mvn -q -B -f jcardsim-tests/pom.xml dependency:go-offline
+  mvn -q -B -Dstyle.color=never -f jcardsim-tests/pom.xml dependency:go-offline
 fi
