@@ -20,9 +20,9 @@ import (
 )
 
 // applet starts the applet in its simulator and connects to it. Without Java, or before make build, the test is skipped.
-func applet(t *testing.T) *simcard.Card {
+func applet(t *testing.T, options ...string) *simcard.Card {
 	t.Helper()
-	command := exec.Command("../../scripts/virtual-card.sh", "--tcp", "127.0.0.1:0")
+	command := exec.Command("../../scripts/virtual-card.sh", append([]string{"--tcp", "127.0.0.1:0"}, options...)...)
 	var complaint strings.Builder
 	command.Stderr = &complaint
 	out, err := command.StdoutPipe()

@@ -57,7 +57,7 @@ func TestCardFromInstalledToLocked(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, id, key.ID())
 	require.NoError(t, client.PutTemplate(template))
-	require.NoError(t, client.PutProfile(card.Profile{MaxRead: card.OldReadMaxRead}))
+	require.NoError(t, client.PutProfile(card.Profile{MaxRead: card.OldReaderMaxRead}))
 	read, err := client.Template()
 	require.NoError(t, err)
 	assert.Equal(t, template, read)
@@ -75,7 +75,7 @@ func TestCardFromInstalledToLocked(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, card.Info{
 		Version: card.Version{Major: 1}, Algorithms: []tap.Algorithm{tap.P256}, State: card.Locked, Algorithm: tap.P256,
-		Profile: card.Profile{MaxRead: card.OldReadMaxRead}, ID: id, Counter: 3, CounterMax: 400_000,
+		Profile: card.Profile{MaxRead: card.OldReaderMaxRead}, ID: id, Counter: 3, CounterMax: 400_000,
 	}, info)
 	assert.False(t, info.Exhausted())
 }
@@ -213,5 +213,5 @@ func TestCapabilities(t *testing.T) {
 	soft := with(func(c *cardtest.Card) { c.ContactOnly, c.CannotKey = true, true })
 	capabilities, err := open(t, soft).Capabilities()
 	require.NoError(t, err)
-	assert.Equal(t, card.Capabilities{Asked: []tap.Algorithm{tap.P256}, ContactOnly: true}, capabilities)
+	assert.Equal(t, card.Capabilities{Asked: []tap.Algorithm{tap.P256, tap.RSA2048}, ContactOnly: true}, capabilities)
 }

@@ -45,7 +45,7 @@ type Profile struct {
 // Values for Profile.MaxRead, in bytes.
 const (
 	DefaultMaxRead = mleMax
-	OldReadMaxRead = 0x003B // older USB readers answer 6F00 when asked for more
+	OldReaderMaxRead = 0x003B // older USB readers answer 6F00 when asked for more
 )
 
 // Version is the protocol version of an applet.

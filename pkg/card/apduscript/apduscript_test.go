@@ -42,7 +42,7 @@ func scripts(t testing.TB) []string {
 
 func TestEveryReaderGetsItsMessage(t *testing.T) {
 	for _, file := range scripts(t) {
-		for _, maxRead := range []uint16{card.DefaultMaxRead, card.OldReadMaxRead} {
+		for _, maxRead := range []uint16{card.DefaultMaxRead, card.OldReaderMaxRead} {
 			script, err := os.Open(file)
 			require.NoError(t, err)
 			assert.NoError(t, apduscript.Run(onReader{locked(t, maxRead)}, script), "%s, MLe %d", file, maxRead)

@@ -113,6 +113,9 @@ func (c *Card) process(command apdu.Command) ([]byte, apdu.Status) {
 }
 
 func (c *Card) ours(command apdu.Command) ([]byte, apdu.Status) {
+	if !parametersFit(command) {
+		return nil, apdu.StatusWrongParameters
+	}
 	switch command.INS {
 	case insInfo:
 		return c.info(), apdu.StatusOK
@@ -130,6 +133,19 @@ func (c *Card) ours(command apdu.Command) ([]byte, apdu.Status) {
 		return nil, c.lock(command.Data)
 	}
 	return nil, apdu.StatusInstruction
+}
+
+// parametersFit wants 00 where a command has no parameter.
+func parametersFit(command apdu.Command) bool {
+	switch command.INS {
+	case insInfo, insGetCapabilities, insChallenge, insLock:
+		return command.P1 == 0 && command.P2 == 0
+	case insGenerateKey:
+		return command.P2 == 0
+	case insPutData:
+		return command.P1 == 0
+	}
+	return true
 }
 
 func (c *Card) present() byte {
@@ -156,7 +172,7 @@ func (c *Card) capabilities() []byte {
 	if c.ContactOnly {
 		flags = installContactOnly
 	}
-	return []byte{algorithmBitP256, c.present(), flags, 0}
+	return []byte{algorithmBitsAll, c.present(), flags, 0}
 }
 
 // configurable is what a command that belongs to one state meets first.
@@ -203,14 +219,34 @@ func (c *Card) put(item byte, value []byte) apdu.Status {
 	switch {
 	case to == nil:
 		return apdu.StatusWrongParameters
-	case len(value) == 0:
+	case len(value) == 0 || len(value) > room(item):
 		return apdu.StatusWrongLength
-	case item == itemProfile && !isProfile(value):
+	case !isGood(item, value):
 		return apdu.StatusWrongData
 	}
 	*to = append([]byte(nil), value...)
 	return apdu.StatusOK
 }
+
+// room is the longest value of an item.
+func room(item byte) int {
+	if item == itemProfile {
+		return profileLength
+	}
+	return templateLengthMax
+}
+
+func isGood(item byte, value []byte) bool {
+	switch item {
+	case itemPrefix:
+		return fits(tap.Template{Prefix: string(value), Middle: "&c="}) || fits(tap.Template{Prefix: string(value), Middle: "?c="})
+	case itemMiddle:
+		return fits(tap.Template{Prefix: "https://h/?i=", Middle: string(value)}) || fits(tap.Template{Prefix: "https://h/21/", Middle: string(value)})
+	}
+	return isProfile(value)
+}
+
+func fits(t tap.Template) bool { return t.Check() == nil }
 
 func isProfile(b []byte) bool {
 	if len(b) != profileLength || b[0]&^profileChallengeOnly != 0 {
@@ -241,20 +277,26 @@ func (c *Card) get(part int, item byte) ([]byte, apdu.Status) {
 }
 
 func (c *Card) challenge(data []byte) ([]byte, apdu.Status) {
-	if c.State == Installed || c.session.message != nil || c.Soft.Counter >= c.CounterMax {
+	if c.State == Installed || c.session.message != nil {
 		return nil, apdu.StatusConditions
 	}
-	if len(data) == 0 || len(data) < 1+int(data[0]) {
+	if len(data) == 0 {
 		return nil, apdu.StatusWrongLength
 	}
-	nonce, context := data[1:1+data[0]], data[1+data[0]:]
-	if (tap.Challenge{Nonce: nonce, Context: context}).Check() != nil {
+	nonceLength, rest := int(data[0]), data[1:]
+	if nonceLength < tap.MinNonce || nonceLength > tap.MaxNonce {
 		return nil, apdu.StatusWrongData
 	}
-	if c.NoMemory {
+	if len(rest) < nonceLength || len(rest)-nonceLength > tap.MaxContext {
+		return nil, apdu.StatusWrongLength
+	}
+	switch {
+	case c.Soft.Counter >= c.CounterMax:
+		return nil, apdu.StatusConditions
+	case c.NoMemory:
 		return nil, apdu.StatusMemoryFailure
 	}
-	signed := c.Soft.Challenge(nonce, context)
+	signed := c.Soft.Challenge(rest[:nonceLength], rest[nonceLength:])
 	c.session.challenged = true
 	return append(binary.BigEndian.AppendUint32(nil, signed.Counter), signed.Signature...), apdu.StatusOK
 }
@@ -267,6 +309,9 @@ func (c *Card) template() (tap.Template, bool) {
 func (c *Card) lock(id []byte) apdu.Status {
 	if status := c.configurable(Keyed); status != apdu.StatusOK {
 		return status
+	}
+	if len(id) != len(tap.CardID{}) {
+		return apdu.StatusWrongLength
 	}
 	if own := c.Soft.ID(); string(id) != string(own[:]) {
 		return apdu.StatusWrongData

@@ -23,11 +23,13 @@ const (
 	partLength  = 0x00F0
 
 	algorithmBitP256     = 0x01
+	algorithmBitsAll     = 0x03
 	profileChallengeOnly = 0x01
 	profileLength        = 0x0003
 	mleMin               = 0x000F
 	mleMax               = 0x00F6
 	installContactOnly   = 0x01
+	templateLengthMax    = 0x0078
 
 	fileCC               = 0xE103
 	fileNDEF             = 0xE104
