@@ -44,7 +44,7 @@ type Profile struct {
 
 // Values for Profile.MaxRead, in bytes.
 const (
-	DefaultMaxRead = mleMax
+	DefaultMaxRead   = mleMax
 	OldReaderMaxRead = 0x003B // older USB readers answer 6F00 when asked for more
 )
 
