@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -57,12 +58,12 @@ func (child) FailNow() { os.Exit(1) }
 func syncAndRebuild(t child, path string) {
 	dieAt, err := strconv.Atoi(os.Getenv(pointVariable))
 	require.NoError(t, err)
-	passed := 0
+	var passed atomic.Int32
 	r, err := registry.Open(context.Background(), path, registry.Options{
 		Ledger: historyLedger(t), Master: master,
 		Report: func(found registry.Tampered) { require.Fail(t, found.String()) },
 		Hook: func(string) {
-			if passed++; passed == dieAt {
+			if passed.Add(1) == int32(dieAt) {
 				require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGKILL))
 				select {} // until the signal comes
 			}

@@ -155,10 +155,11 @@ func (s *states) checkBucket(id tap.CardID) error {
 	if s.rebuild {
 		return nil
 	}
-	got, err := s.r.bucket(s.ctx, s.tx, id[0])
+	l, err := s.r.list(s.ctx, s.tx, id[0], id[0])
 	if err != nil {
 		return err
 	}
+	got := l.cards[id[0]]
 	for _, row := range s.cards { // not written yet
 		if row.fresh && row.ID[0] == id[0] {
 			got.toggle(s.r.sealer, "cards", row.ID[:], row.Issuer[:], int64(row.Registered.Number))
@@ -170,32 +171,34 @@ func (s *states) checkBucket(id tap.CardID) error {
 	return nil
 }
 
-// bucket sums up the rows of cards whose ids begin with first.
-func (r *Registry) bucket(ctx context.Context, q querier, first byte) (sum, error) {
-	var total sum
-	rows, err := q.QueryContext(ctx, "SELECT id, issuer, number FROM cards WHERE id >= $1 AND id < $2", bucketFrom(first), bucketTo(first))
+// listing is which cards there are in the file, whatever their rows say else.
+type listing struct {
+	ids   []tap.CardID
+	cards [256]sum // as in catalogue
+}
+
+// list reads the cards whose ids begin with one of the bytes from first to last.
+func (r *Registry) list(ctx context.Context, q querier, first, last byte) (listing, error) {
+	var l listing
+	behind := bytes.Repeat([]byte{255}, len(tap.CardID{})) // with the first byte before it, behind every id
+	rows, err := q.QueryContext(ctx, "SELECT id, issuer, number FROM cards WHERE id >= $1 AND id < $2 ORDER BY id",
+		[]byte{first}, append([]byte{last}, behind...))
 	if err != nil {
-		return total, fmt.Errorf("reading the list of cards: %w", err)
+		return l, fmt.Errorf("listing cards: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		values := make([]any, 3)
 		if err := rows.Scan(pointers(values)...); err != nil {
-			return total, fmt.Errorf("reading the list of cards: %w", err)
+			return l, fmt.Errorf("listing cards: %w", err)
 		}
-		total.toggle(r.sealer, "cards", values...)
+		id := values[0].([]byte) // the column's, and the range's, type
+		l.cards[id[0]].toggle(r.sealer, "cards", values...)
+		if len(id) == len(tap.CardID{}) {
+			l.ids = append(l.ids, tap.CardID(id))
+		}
 	}
-	return total, rows.Err()
-}
-
-// A bucket goes from the id that is its first byte alone up to the next such.
-func bucketFrom(first byte) []byte { return []byte{first} }
-
-func bucketTo(first byte) []byte {
-	if first == 255 {
-		return bytes.Repeat([]byte{255}, len(tap.CardID{})+1) // behind every id
-	}
-	return []byte{first + 1}
+	return l, rows.Err()
 }
 
 // rebuildAfter rebuilds for an alteration that was found when the registry had been rebuilt so many times.

@@ -27,7 +27,7 @@ func (r *Registry) Card(ctx context.Context, id tap.CardID) (record.Card, error)
 		return f.row.Card, nil
 	}
 	if f.values == nil {
-		complete, err := r.bucketHolds(ctx, id[0])
+		_, complete, err := r.listed(ctx, id[0], id[0])
 		if err != nil {
 			return record.Card{}, err
 		}
@@ -58,79 +58,61 @@ func (r *Registry) mendedCard(ctx context.Context, id tap.CardID) (record.Card, 
 	return card, nil
 }
 
-// bucketHolds is states.checkBucket without the write lock: it may say no because a card is being registered.
-func (r *Registry) bucketHolds(ctx context.Context, first byte) (bool, error) {
+// listed reads the cards whose ids begin with one of the bytes from first to last, and reports whether they are all that were
+// registered. Without the write lock it may say no because a card is being registered.
+func (r *Registry) listed(ctx context.Context, first, last byte) (ids []tap.CardID, complete bool, err error) {
 	m, err := r.readMeta(ctx, r.db.Read())
 	if lost := (*altered)(nil); errors.As(err, &lost) {
-		return false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
-	got, err := r.bucket(ctx, r.db.Read(), first)
-	return got == m.catalogue.cards[first], err
+	l, err := r.list(ctx, r.db.Read(), first, last)
+	if err != nil {
+		return nil, false, err
+	}
+	return l.ids, slices.Equal(l.cards[first:int(last)+1], m.catalogue.cards[first:int(last)+1]), nil
 }
 
 // Cards returns all cards, in the order of their ids.
 func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
 	return func(yield func(record.Card, error) bool) {
-		for first := range 256 {
-			cards, err := r.cardsOf(ctx, byte(first))
-			if err != nil {
-				yield(record.Card{}, fmt.Errorf("listing cards: %w", err))
+		ids, err := r.allIDs(ctx)
+		if err != nil {
+			yield(record.Card{}, err)
+			return
+		}
+		for _, id := range ids {
+			if card, err := r.Card(ctx, id); !yield(card, err) || err != nil {
 				return
 			}
-			for _, c := range cards {
-				if !yield(c, nil) {
-					return
-				}
+		}
+	}
+}
+
+func (r *Registry) allIDs(ctx context.Context) ([]tap.CardID, error) {
+	ids, complete, err := r.listed(ctx, 0, 255)
+	if complete || err != nil {
+		return ids, err
+	}
+	err = r.write(ctx, func(s *states) error {
+		l, err := s.r.list(s.ctx, s.tx, 0, 255)
+		if err != nil {
+			return err
+		}
+		for first := range l.cards {
+			if l.cards[first] != s.meta.catalogue.cards[first] {
+				return &altered{Tampered{"cards", "", "some are gone, or were added"}}
 			}
 		}
-	}
-}
-
-// cardsOf returns the cards whose ids begin with first.
-func (r *Registry) cardsOf(ctx context.Context, first byte) ([]record.Card, error) {
-	holds, err := r.bucketHolds(ctx, first)
+		ids = l.ids
+		return nil
+	})
 	if err != nil {
-		return nil, err
+		return nil, err // the job may still run
 	}
-	if !holds {
-		err = r.write(ctx, func(s *states) error { return s.checkBucket(tap.CardID{first}) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	ids, err := r.idsOf(ctx, first)
-	if err != nil {
-		return nil, err
-	}
-	cards := make([]record.Card, len(ids))
-	for i, id := range ids {
-		if cards[i], err = r.Card(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-	return cards, nil
-}
-
-func (r *Registry) idsOf(ctx context.Context, first byte) ([]tap.CardID, error) {
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT id FROM cards WHERE id >= $1 AND id < $2 ORDER BY id", bucketFrom(first), bucketTo(first))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ids []tap.CardID
-	for rows.Next() {
-		var raw []byte
-		if err := rows.Scan(&raw); err != nil {
-			return nil, err
-		}
-		if len(raw) == len(tap.CardID{}) {
-			ids = append(ids, tap.CardID(raw))
-		}
-	}
-	return ids, rows.Err()
+	return ids, nil
 }
 
 // Issuer returns an issuer as of the last Sync, or ErrUnknownIssuer.

@@ -259,7 +259,7 @@ func TestEveryHistoryFoldsTheSame(t *testing.T) {
 		one, two := open(t, l, path, report), open(t, l, path, report)
 		defer func() { require.NoError(t, errors.Join(one.Close(), two.Close())) }()
 		h := recordtest.History{Choose: func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }}
-		for range rapid.IntRange(1, 50).Draw(t, "messages") {
+		for range rapid.IntRange(1, 40).Draw(t, "messages") {
 			tell(t, l, h.Next())
 			switch rapid.IntRange(0, 9).Draw(t, "then") {
 			case 0:
