@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Random;
@@ -32,9 +31,11 @@ class SignatureTest {
                 return der(first, second);
             }
         });
-        byte[] raw = TapUrl.parse(card.tapUrl()).signature();
-        assertArrayEquals(scalar(first), Arrays.copyOf(raw, 32));
-        assertArrayEquals(scalar(second), Arrays.copyOfRange(raw, 32, 64));
+        String expected = scalar(first) + scalar(second);
+        assertEquals(expected, Card.hex(TapUrl.parse(card.tapUrl()).signature()));
+        card.select();
+        String challenge = Card.challengeCommand("ff".repeat(32), "ff".repeat(100));
+        assertEquals("00000002" + expected, card.ok(challenge), "also where other bytes were");
     }
 
     @Test
@@ -157,7 +158,7 @@ class SignatureTest {
         return out.toByteArray();
     }
 
-    private static byte[] scalar(byte[] integer) {
-        return HexFormat.of().parseHex("%064x".formatted(new BigInteger(1, integer)));
+    private static String scalar(byte[] integer) {
+        return "%064x".formatted(new BigInteger(1, integer));
     }
 }
