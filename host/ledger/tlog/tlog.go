@@ -1,0 +1,282 @@
+// Package tlog is the embedded ledger: a transparency log in one SQLite file.
+//
+// Each batch of messages is one transaction: numbers are compared with the
+// channels' heads, leaves and the tree's hashes are added (RFC 6962), and one
+// checkpoint (C2SP tlog-checkpoint) is signed that covers them. A message is final
+// when that transaction is committed and synced, and its receipt carries the
+// inclusion proof under that checkpoint.
+//
+// # What is served was verified
+//
+// The file is not trusted. Whatever is read from it is checked before it is
+// served: the author's signature, the payload's hash, and that the signed
+// checkpoint covers the leaf with exactly this index and time; a changed byte is
+// [ErrCorrupt] and never a wrong answer. What was verified once is kept in memory
+// and compared with the file's bytes after that.
+//
+// # Concurrency
+//
+// A [Log] may be used by many goroutines, and a file by many processes: size,
+// tree and heads are read after the write lock was taken, batch by batch.
+//
+// # Limitations
+//
+// An older copy of the whole file is a sound log: who has seen a newer checkpoint
+// can tell, the file cannot. One goroutine decides and signs; 256 messages share a
+// sync.
+package tlog
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	merkle "golang.org/x/mod/sumdb/tlog"
+
+	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+//go:embed *.sql
+var migrations embed.FS
+
+var (
+	// ErrCorrupt says that the log's file is not what this log wrote; what was
+	// asked for is not answered. It comes with ledger.ErrUnavailable.
+	ErrCorrupt = errors.New("log's file was altered or damaged")
+	// ErrOtherLog refuses a file that belongs to another origin or key.
+	ErrOtherLog = errors.New("file belongs to another log")
+)
+
+// Options say whose log a file holds.
+type Options struct {
+	// Origin names the log in checkpoints and policies. Origin and the signer's
+	// verifier key are fixed when the file is made and compared at each Open.
+	Origin string
+	// Signer signs the checkpoints.
+	Signer ledger.Signer
+	// Now is the clock behind the log's time.
+	Now func() time.Time
+	// Hook, when set, observes the writing goroutine: see store.Options.
+	Hook func(point string)
+}
+
+// Log is an open log. It implements ledger.Ledger.
+type Log struct {
+	db       *store.DB
+	o        Options
+	verifier note.Verifier
+	writer   *store.Writer[channel.Message, ledger.Receipt]
+	reading  *statements // on the pool that reads
+	writing  *statements // on the connection that writes
+	seen     *seen
+	verified atomic.Pointer[signedTree] // the newest read
+	signed   atomic.Pointer[signedTree] // the newest of this process, perhaps not committed
+	frontier frontier                   // of the writing goroutine alone
+
+	closing sync.Once
+	closed  chan struct{}
+	mu      sync.Mutex
+	grown   chan struct{} // closed, and made anew, when this process appended
+}
+
+var _ ledger.Ledger = (*Log)(nil)
+
+// Open opens the log in the SQLite file at path, or makes a new one. It checks
+// the newest checkpoint and that the tree's hashes give its root; Check looks at
+// everything. Errors: those of store.Open, [ErrOtherLog], [ErrCorrupt].
+func Open(ctx context.Context, path string, o Options) (*Log, error) {
+	verifier, err := note.NewVerifier(o.Signer.VerifierKey())
+	if err != nil {
+		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
+	}
+	db, err := store.Open(ctx, path, store.Options{Migrations: migrations, Hook: o.Hook})
+	if err != nil {
+		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
+	}
+	l := &Log{
+		db: db, o: o, verifier: verifier,
+		seen:   newSeen(),
+		closed: make(chan struct{}),
+		grown:  make(chan struct{}),
+	}
+	if err := l.begin(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening log %q in %s: %w", o.Origin, path, err), db.Close())
+	}
+	l.writer = store.NewWriter(db, l.apply)
+	return l, nil
+}
+
+// begin makes the file this log's, or checks that it is.
+func (l *Log) begin(ctx context.Context) (err error) {
+	if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.found(ctx, tx) }); err != nil {
+		return err
+	}
+	var origin, key string
+	if err := l.db.Read().QueryRowContext(ctx, "SELECT origin, verifier_key FROM log").Scan(&origin, &key); err != nil {
+		return unavailable(ctx, err)
+	}
+	if origin != l.o.Origin || key != l.o.Signer.VerifierKey() {
+		return fmt.Errorf("%w: origin %q, key %s", ErrOtherLog, origin, key)
+	}
+	if l.reading, err = prepare(ctx, l.db.Read().PrepareContext); err != nil {
+		return err
+	}
+	if l.writing, err = prepare(ctx, l.db.Prepare); err != nil {
+		return err
+	}
+	return l.read(ctx, func(v *view) error { return v.checkRoot() })
+}
+
+// found gives a new file its one row: whose log it is, and the empty tree's
+// checkpoint.
+func (l *Log) found(ctx context.Context, tx *sql.Tx) error {
+	root, err := merkle.TreeHash(0, nil)
+	if err != nil {
+		return err
+	}
+	checkpoint, err := ledger.SignCheckpoint(ledger.Checkpoint{Origin: l.o.Origin, Root: root}, l.o.Signer)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO log VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING",
+		l.o.Origin, l.o.Signer.VerifierKey(), checkpoint)
+	return err
+}
+
+// List admits channels to the log, durable on return. To list one again changes
+// nothing. After an error any of them may have been admitted only if it is
+// ledger.ErrUncertain.
+func (l *Log) List(ctx context.Context, ids ...channel.ID) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return outcome(l.db.Update(ctx, func(tx *sql.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO channel (author) VALUES ($1) ON CONFLICT DO NOTHING", id[:]); err != nil {
+				return fmt.Errorf("listing channel %s: %w", id, err)
+			}
+		}
+		return nil
+	}))
+}
+
+// Submit records m as ledger.Ledger says. The receipt is Final: committed and
+// synced, with the proof under the checkpoint of its batch.
+func (l *Log) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, error) {
+	if err := l.usable(); err != nil {
+		return ledger.Receipt{}, err
+	}
+	if m.IsZero() {
+		return ledger.Receipt{}, fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
+	}
+	r, err := l.writer.Do(ctx, m)
+	if err != nil {
+		return ledger.Receipt{}, outcome(err)
+	}
+	l.seen.put(ledger.Entry{Message: m, Time: r.Time, Index: r.Index})
+	l.wake()
+	return r, nil
+}
+
+// outcome says an error of package store in the words of package ledger.
+func outcome(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled) && errors.Is(err, store.ErrNotWritten),
+		errors.Is(err, context.DeadlineExceeded) && errors.Is(err, store.ErrNotWritten):
+		return err
+	case errors.Is(err, store.ErrUncertain):
+		return fmt.Errorf("%w: %w", ledger.ErrUncertain, err)
+	case errors.Is(err, store.ErrNotWritten) && !errors.Is(err, ledger.ErrUnavailable):
+		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
+	}
+	return err
+}
+
+// Info describes the log.
+func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
+	info := ledger.Info{
+		Kind:        "tlog",
+		Origin:      l.o.Origin,
+		VerifierKey: l.o.Signer.VerifierKey(),
+		MaxMessage:  channel.MaxMessage,
+		Highest:     ledger.Final,
+		Uniqueness:  "one database file, in the transaction that adds the leaf",
+		Retention:   "for ever",
+		Finality:    "when the batch's transaction is synced, before Submit returns",
+	}
+	err := l.read(ctx, func(v *view) error {
+		info.Size = v.tree.Size
+		return nil
+	})
+	if err != nil {
+		return ledger.Info{}, err
+	}
+	return info, nil
+}
+
+// Close lets the batch in hand finish, ends every Follow and closes the file.
+func (l *Log) Close() error {
+	var err error
+	l.closing.Do(func() {
+		close(l.closed)
+		l.writer.Close()
+		err = l.db.Close()
+	})
+	return err
+}
+
+func (l *Log) usable() error {
+	select {
+	case <-l.closed:
+		return fmt.Errorf("log is closed: %w", ledger.ErrUnavailable)
+	default:
+		return nil
+	}
+}
+
+// wake lets every Follow of this process look again.
+func (l *Log) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// signedTree is a checkpoint whose signature is known to hold, and its text.
+type signedTree struct {
+	text []byte
+	ledger.Checkpoint
+}
+
+func (t *signedTree) is(text []byte) bool { return t != nil && bytes.Equal(t.text, text) }
+
+// open verifies a checkpoint's text, unless that was done.
+func (l *Log) open(text []byte) (*signedTree, error) {
+	if t := l.verified.Load(); t.is(text) {
+		return t, nil
+	}
+	if t := l.signed.Load(); t.is(text) {
+		return t, nil
+	}
+	c, err := ledger.ParseCheckpoint(text, l.o.Origin, l.verifier)
+	if err != nil {
+		return nil, corrupt("%w", err)
+	}
+	t := &signedTree{text, c}
+	l.verified.Store(t)
+	return t, nil
+}
+
+// corrupt names what is wrong with the file.
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %w", ledger.ErrUnavailable, ErrCorrupt, fmt.Errorf(format, args...))
+}

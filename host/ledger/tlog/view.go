@@ -1,0 +1,340 @@
+package tlog
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/bits"
+	"time"
+
+	merkle "golang.org/x/mod/sumdb/tlog"
+
+	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// statements are compiled once for a pool.
+type statements struct {
+	checkpoint, hashes, head, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
+}
+
+// rowColumns are what row.scan reads.
+const rowColumns = "leaf, channel, number, time, hashes, stub, payload"
+
+func prepare(ctx context.Context, compile func(context.Context, string) (*sql.Stmt, error)) (*statements, error) {
+	s := &statements{}
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.checkpoint, "SELECT checkpoint FROM log"},
+		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
+		{&s.head, "SELECT id, head, coalesce((SELECT max(number) FROM entry WHERE channel = id), -1) FROM channel WHERE author = $1"},
+		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
+		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
+		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
+		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
+		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
+	} {
+		stmt, err := compile(ctx, p.text)
+		if err != nil {
+			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+		}
+		*p.stmt = stmt
+	}
+	return s, nil
+}
+
+// A view is the log inside one transaction: nothing changes while it is looked
+// at. It reads the tree's hashes as a merkle.HashReader.
+type view struct {
+	ctx    context.Context
+	log    *Log
+	tx     *sql.Tx
+	stmts  *statements
+	tree   *signedTree
+	hashes map[int64]merkle.Hash // those read or made already
+}
+
+// read runs fn on the log as it is now.
+func (l *Log) read(ctx context.Context, fn func(*view) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := l.usable(); err != nil {
+		return err
+	}
+	tx, err := l.db.Read().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return unavailable(ctx, err)
+	}
+	defer tx.Rollback() // nothing to keep
+	v, err := l.view(ctx, tx, l.reading)
+	if err != nil {
+		return err
+	}
+	return fn(v)
+}
+
+func (l *Log) view(ctx context.Context, tx *sql.Tx, stmts *statements) (*view, error) {
+	v := &view{ctx: ctx, log: l, tx: tx, stmts: stmts, hashes: map[int64]merkle.Hash{}}
+	var text []byte
+	err := v.row(stmts.checkpoint).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, corrupt("checkpoint is missing")
+	}
+	if err != nil {
+		return nil, unavailable(ctx, err)
+	}
+	if v.tree, err = l.open(text); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// unavailable says why a query had no answer.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err = store.Explain(err); errors.Is(err, store.ErrCorrupt) {
+		return corrupt("%w", err)
+	}
+	return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
+}
+
+func (v *view) row(stmt *sql.Stmt, args ...any) *sql.Row {
+	return v.tx.StmtContext(v.ctx, stmt).QueryRowContext(v.ctx, args...)
+}
+
+func (v *view) exec(stmt *sql.Stmt, args ...any) error {
+	if _, err := v.tx.StmtContext(v.ctx, stmt).ExecContext(v.ctx, args...); err != nil {
+		return unavailable(v.ctx, err)
+	}
+	return nil
+}
+
+// row is one leaf as the file has it: nothing in it is verified.
+type row struct {
+	leaf, channel, number, time int64
+	hashes, stub, payload       []byte
+}
+
+func (r *row) scan(rows *sql.Rows) error {
+	return rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
+}
+
+// rows runs a statement that selects rowColumns.
+func (v *view) rows(stmt *sql.Stmt, args ...any) ([]row, error) {
+	found, err := v.tx.StmtContext(v.ctx, stmt).QueryContext(v.ctx, args...)
+	if err != nil {
+		return nil, unavailable(v.ctx, err)
+	}
+	defer found.Close()
+	var rows []row
+	for found.Next() {
+		var r row
+		if err := r.scan(found); err != nil {
+			return nil, unavailable(v.ctx, err)
+		}
+		rows = append(rows, r)
+	}
+	if err := found.Err(); err != nil {
+		return nil, unavailable(v.ctx, err)
+	}
+	return rows, nil
+}
+
+// chain is a listed channel: its key in the file and how many messages it has.
+type chain struct {
+	key  int64
+	next uint64
+	head ledger.Entry // zero where next is 0
+}
+
+// chain returns a listed channel with its verified head. Channel and entry each
+// say which message is the newest, and must agree.
+func (v *view) chain(id channel.ID) (*chain, error) {
+	var c chain
+	var head, newest int64
+	err := v.row(v.stmts.head, id[:]).Scan(&c.key, &head, &newest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("channel %s: %w", id, ledger.ErrNotListed)
+	}
+	if err != nil {
+		return nil, unavailable(v.ctx, err)
+	}
+	if head < 0 && newest < 0 {
+		return &c, nil
+	}
+	if c.head, err = v.message(id, c.key, newest); err != nil {
+		return nil, err
+	}
+	if int64(c.head.Index) != head {
+		return nil, corrupt("newest message of channel %s is leaf %d, not %d", id, c.head.Index, head)
+	}
+	c.next = c.head.Message.Number() + 1
+	return &c, nil
+}
+
+// message returns a message that the channel must have.
+func (v *view) message(id channel.ID, key, number int64) (ledger.Entry, error) {
+	entries, err := v.messages(id, key, number, 1)
+	if err == nil && len(entries) == 0 {
+		err = corrupt("message %d of channel %s is missing", number, id)
+	}
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return entries[0], nil
+}
+
+// messages returns up to n messages of a channel, in order and without gap.
+func (v *view) messages(id channel.ID, key, from int64, n int) ([]ledger.Entry, error) {
+	rows, err := v.rows(v.stmts.numbers, key, from, n)
+	if err != nil {
+		return nil, err
+	}
+	var entries []ledger.Entry
+	for i, r := range rows {
+		e, err := v.entry(r)
+		if err != nil {
+			return nil, err
+		}
+		if m := e.Message; m.Channel() != id || m.Number() != uint64(from)+uint64(i) {
+			return nil, corrupt("leaf %d is message %d of channel %s, not %d of %s", r.leaf, m.Number(), m.Channel(), from+int64(i), id)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// entry verifies a row: the author's signature, the payload, and that the
+// checkpoint covers it with this index and time.
+func (v *view) entry(r row) (ledger.Entry, error) {
+	if e, ok := v.log.seen.get(r); ok {
+		return e, nil
+	}
+	m, err := r.message()
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	e := ledger.Entry{Message: m, Time: time.UnixMilli(r.time).UTC(), Index: uint64(r.leaf)}
+	if _, err := v.proveLeaf(e); err != nil {
+		return ledger.Entry{}, err
+	}
+	v.log.seen.put(e)
+	return e, nil
+}
+
+func (r *row) message() (channel.Message, error) {
+	if r.leaf < 0 || r.time < 0 || r.time > channel.MaxUnixMilli {
+		return channel.Message{}, corrupt("leaf %d has time %d", r.leaf, r.time)
+	}
+	stub, err := channel.ParseStub(r.stub)
+	if err != nil {
+		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
+	}
+	m, err := channel.FromStub(stub, r.payload)
+	if err != nil {
+		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
+	}
+	return m, nil
+}
+
+// proveLeaf returns the path from an entry's leaf to the checkpoint's root, and
+// ErrCorrupt when there is none.
+func (v *view) proveLeaf(e ledger.Entry) (merkle.RecordProof, error) {
+	if e.Index >= v.tree.Size {
+		return nil, corrupt("leaf %d is outside the tree of %d", e.Index, v.tree.Size)
+	}
+	path, err := merkle.ProveRecord(int64(v.tree.Size), int64(e.Index), v)
+	if err != nil {
+		return nil, err
+	}
+	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
+	if err := merkle.CheckRecord(path, int64(v.tree.Size), v.tree.Root, int64(e.Index), leaf.Hash()); err != nil {
+		return nil, corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, v.tree.Size, err)
+	}
+	return path, nil
+}
+
+// receipt returns the receipt of a verified entry, with its proof.
+func (v *view) receipt(e ledger.Entry) (ledger.Receipt, error) {
+	if _, err := v.proveLeaf(e); err != nil {
+		return ledger.Receipt{}, err
+	}
+	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
+	proof, err := ledger.NewLogProof(leaf, e.Index, v.tree.Size, v.tree.text, v)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return e.Receipt(v.log.o.Origin, ledger.Final, proof), nil
+}
+
+// checkRoot reports whether the file's hashes give the checkpoint's root.
+func (v *view) checkRoot() error {
+	root, err := merkle.TreeHash(int64(v.tree.Size), v)
+	if err != nil {
+		return err
+	}
+	if root != v.tree.Root {
+		return corrupt("hashes of %d leaves do not give the checkpoint's root", v.tree.Size)
+	}
+	return nil
+}
+
+// ReadHashes returns the tree's hashes at the indexes of merkle.StoredHashIndex.
+func (v *view) ReadHashes(indexes []int64) ([]merkle.Hash, error) {
+	hashes := make([]merkle.Hash, len(indexes))
+	for i, index := range indexes {
+		h, ok := v.hashes[index]
+		if !ok {
+			level, n := merkle.SplitStoredHashIndex(index)
+			if err := v.readHashesOf((n+1)<<level - 1); err != nil {
+				return nil, err
+			}
+			h = v.hashes[index]
+		}
+		hashes[i] = h
+	}
+	return hashes, nil
+}
+
+// readHashesOf reads the hashes that stand in the row of a leaf.
+func (v *view) readHashesOf(leaf int64) error {
+	var b []byte
+	err := v.row(v.stmts.hashes, leaf).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return corrupt("leaf %d is missing", leaf)
+	}
+	if err != nil {
+		return unavailable(v.ctx, err)
+	}
+	if len(b) != hashesOf(leaf)*merkle.HashSize {
+		return corrupt("leaf %d has %d bytes of hashes", leaf, len(b))
+	}
+	v.keepHashes(leaf, b)
+	return nil
+}
+
+// keepHashes takes the hashes of a leaf's row, which stand side by side in
+// merkle's order too.
+func (v *view) keepHashes(leaf int64, b []byte) {
+	index := merkle.StoredHashIndex(0, leaf)
+	for level := range len(b) / merkle.HashSize {
+		v.hashes[index+int64(level)] = merkle.Hash(b[level*merkle.HashSize:])
+	}
+}
+
+// hashesOf returns how many hashes a leaf adds: its own and one for each subtree
+// that it completes.
+func hashesOf(leaf int64) int { return 1 + bits.TrailingZeros64(uint64(leaf+1)) }
+
+// equal reports whether the row holds exactly this entry.
+func (r *row) equal(e ledger.Entry) bool {
+	return r.time == e.Time.UnixMilli() && bytes.Equal(r.stub, e.Message.Stub().Bytes()) && bytes.Equal(r.payload, e.Message.Payload())
+}
