@@ -14,6 +14,8 @@ type app struct {
 	streams
 	console *console.Console
 	flags   globals
+
+	temporary bool // the data folder will be gone at the end
 }
 
 // globals are the flags every verb understands.
@@ -24,6 +26,9 @@ type globals struct {
 	config string
 	json   bool
 	yes    bool
+
+	// of the verbs that make cards
+	issuerName, issuerURL, station string
 }
 
 func (a *app) openConsole() *console.Console {
@@ -66,7 +71,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		a.console = a.openConsole()
 		return nil
 	}
-	root.AddCommand(a.vectors(), a.completion())
+	root.AddCommand(a.demo(), a.card(), a.tap(), a.ledger(), a.channel(), a.inspect(), a.reader(), a.vectors(), a.completion())
 	return root
 }
 

@@ -4,50 +4,15 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/validation"
 )
-
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"productid": main})
-}
-
-// TestScripts runs the command line as its users do, without hardware.
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			vectors, err := filepath.Abs("../../testdata/vectors")
-			e.Setenv("VECTORS", vectors)
-			return err
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
-	})
-}
-
-// exits runs a program and wants one exit code: exits 3 productid tap verify …
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENT…")
-	}
-	code := "0"
-	err := ts.Exec(args[1], args[2:]...)
-	if e, ok := err.(*exec.ExitError); ok {
-		code = strings.TrimPrefix(e.Error(), "exit status ")
-	} else if err != nil {
-		ts.Fatalf("running %s: %v", args[1], err)
-	}
-	if code != args[0] {
-		ts.Fatalf("exit code %s, want %s", code, args[0])
-	}
-}
 
 func TestEveryHelpPageBeginsWithAnExample(t *testing.T) {
 	walk((&app{}).root(), func(c *cobra.Command) {
@@ -59,4 +24,16 @@ func TestEveryHelpPageBeginsWithAnExample(t *testing.T) {
 		assert.NotEmpty(t, c.Short, c.CommandPath())
 		assert.Empty(t, errs.String())
 	})
+}
+
+func TestEveryVerdictHasItsWords(t *testing.T) {
+	for _, code := range []validation.Code{validation.Valid, validation.Recorded, validation.MalformedURL, validation.UnsupportedVersion,
+		validation.UnsignedURL, validation.UnknownCard, validation.BadSignature, validation.NotInService, validation.Revoked,
+		validation.Moved, validation.AlreadyUsed, validation.Superseded, validation.RetryMismatch, validation.PayloadRejected} {
+		means, next := console.Sentence(string(code))
+		assert.NotEmpty(t, means, code)
+		assert.NotEmpty(t, next, code)
+	}
+	means, _ := console.Sentence("no such code")
+	assert.Empty(t, means)
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 
+	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/simcard"
@@ -120,6 +121,8 @@ func ofMachines() []entry {
 	return []entry{
 		is(store.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether it was written", "run the same command again: it finds out, and writes nothing twice"),
 		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
+		is(tlog.ErrCorrupt, Failure, "ledger_altered", "the ledger's file was altered or damaged", "trust no answer of it; put back a copy that productid ledger verify accepts"),
+		is(tlog.ErrOtherLog, Failure, "other_ledger", "the file is the ledger of another installation", "check --ledger and --data: they belong together"),
 		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted: it is made anew from the ledger"),
 		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
 		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),

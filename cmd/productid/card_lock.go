@@ -1,0 +1,24 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func (a *app) cardLock() *cobra.Command {
+	return &cobra.Command{
+		Use: "lock", Short: "Lock a card that was personalised without it",
+		Long: `Reads the rehearsal of a registered card once more, locks the card and puts it in service. After that nothing on it
+can be changed by anybody.`,
+		Example: "  productid card lock",
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			return a.withCard(c.Context(), func(r cardReader) error {
+				report, err := h.station(a).Lock(c.Context(), r, a.confirm(c.Context()), a.progress)
+				return a.reported(report, err)
+			})
+		},
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/ndef"
+	"github.com/productid/productid/pkg/t4t"
+)
+
+func (a *app) cardRead() *cobra.Command {
+	return &cobra.Command{
+		Use: "read", Short: "Read the card's URL as a phone does",
+		Long:    "Reads the card on the reader as a phone does and prints its URL. It costs the card one count: each reading is a tap.",
+		Example: `  productid tap verify "$(productid card read)"`,
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withCard(c.Context(), func(r cardReader) error {
+				url, err := readURL(r)
+				if err != nil {
+					return err
+				}
+				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, url) })
+			})
+		},
+	}
+}
+
+// readURL is one tap.
+func readURL(r apdu.Transmitter) (string, error) {
+	message, err := t4t.Read(r)
+	if err != nil {
+		return "", fmt.Errorf("reading the card as a phone does: %w", err)
+	}
+	url, err := ndef.ParseURI(message.NDEF)
+	if err != nil {
+		return "", fmt.Errorf("reading the card's URL: %w", err)
+	}
+	return url, nil
+}

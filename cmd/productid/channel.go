@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+func (a *app) channel() *cobra.Command {
+	c := group("channel", "Read channels", "  productid channel read pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M")
+	c.AddCommand(a.channelRead())
+	return c
+}
+
+func (a *app) channelRead() *cobra.Command {
+	var from uint64
+	c := &cobra.Command{
+		Use: "read CAPABILITY", Short: "Print the messages of a channel, one a line",
+		Long: `Prints what a capability opens: of a public channel everything, of a restricted one the messages from the capability's
+number on. Every message's signature was checked.`,
+		Example: "  productid channel read pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M --json",
+		Args:    arguments(1, 1, "a capability, pidc1:…"),
+		RunE: func(c *cobra.Command, args []string) error {
+			reader, err := channel.ParseCapability(args[0])
+			if err != nil {
+				return console.Misuse("reading the capability", err.Error(), "give pidc1:CHANNEL or pidc1:CHANNEL:NUMBER:KEY")
+			}
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			for opened, err := range ledger.Read(c.Context(), h.log, reader, max(from, reader.From)) {
+				if err != nil {
+					return fmt.Errorf("reading channel %v: %w", reader.Channel, err)
+				}
+				if err := a.answerEntry(opened.Entry, opened.Body, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().Uint64Var(&from, "from", 0, "`number` of the first message to print")
+	return c
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// demoTemplate is where the demonstration's card leads; nobody need answer there.
+const demoTemplate = "https://tap.example.com/t"
+
+func (a *app) demo() *cobra.Command {
+	var once bool
+	c := &cobra.Command{
+		Use: "demo", Short: "See it work: a card is made, registered, tapped and checked",
+		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
+ledger, locks it, taps it, records the tap, and shows that the same URL is refused. One line per step: what was proved and
+how long it took. With --reader it does all that with the card on your reader: that card is then locked for ever.`,
+		Example: "  productid demo --once",
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			a.flags.issuerName, a.flags.station = "Demonstration", "demo"
+			end, err := a.demoFolder(c)
+			if err != nil {
+				return err
+			}
+			defer end()
+			d, err := a.startDemo(c)
+			if err != nil {
+				return err
+			}
+			defer d.close()
+			if err := d.run(c.Context()); err != nil || once {
+				return err
+			}
+			return d.stay(c.Context())
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "end after the story instead of letting you tap")
+	return c
+}
+
+// demoFolder is a folder of its own, gone at the end, unless one was named.
+func (a *app) demoFolder(c *cobra.Command) (end func(), err error) {
+	if given(c, "data") {
+		return func() {}, nil
+	}
+	return a.temporaryFolder()
+}
+
+// temporaryFolder makes the data folder one that is gone at the end.
+func (a *app) temporaryFolder() (end func(), err error) {
+	path, err := os.MkdirTemp("", "productid-")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	a.flags.data, a.temporary = path, true
+	return func() { os.RemoveAll(path) }, nil
+}
+
+// given says whether a flag was set, by whatever source.
+func given(c *cobra.Command, name string) bool { return c.Flags().Changed(name) }
+
+// startDemo starts a virtual card, unless a reader was named, and opens the installation.
+func (a *app) startDemo(c *cobra.Command) (*demo, error) {
+	d := &demo{app: a, virtual: virtualCard{words: "reader " + a.flags.reader, close: func() {}}}
+	begin := now()
+	if !given(c, "reader") {
+		var err error
+		if d.virtual, err = a.startVirtual(c.Context()); err != nil {
+			return nil, err
+		}
+		a.flags.reader, a.flags.yes = d.virtual.reader, true // a virtual card is nobody's loss
+	}
+	d.ready = now().Sub(begin)
+	var err error
+	if d.house, err = a.openHouse(c.Context(), create); err != nil {
+		d.virtual.close()
+		return nil, err
+	}
+	return d, nil
+}

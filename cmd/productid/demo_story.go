@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/pcsc"
+	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/host/validation"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// demo is the story that productid demo tells.
+type demo struct {
+	*app
+	virtual virtualCard
+	house   *house
+	ready   time.Duration // how long the card took to come up
+	reader  cardReader
+	last    string // the URL of the newest tap
+	receipt ledger.Evidence
+}
+
+func now() time.Time { return time.Now() }
+
+func (d *demo) close() {
+	if d.reader != nil {
+		d.reader.Close()
+	}
+	d.house.Close()
+	d.virtual.close()
+}
+
+// errStory is a step that came out otherwise than it must.
+var errStory = errors.New("the demonstration went wrong")
+
+// scene is one step of the story; prove returns what was proved.
+type scene struct {
+	code, name string
+	prove      func(context.Context) (string, error)
+}
+
+// run tells the story, one line per step, and ends at the first step that does not come out as it must.
+func (d *demo) run(ctx context.Context) error {
+	if err := d.meet(ctx); err != nil {
+		return err
+	}
+	if err := d.personalise(ctx); err != nil {
+		return err
+	}
+	for _, s := range []scene{
+		{"tap1", "tap 1 valid", d.tapValid},
+		{"recorded", "recorded with receipt", d.record},
+		{"replay", "same URL already used", d.replay},
+		{"tap2", "tap 2 valid", d.tapValid},
+		{"receipt", "receipt verified offline", d.verifyReceipt},
+		{"log", "ledger checked", d.checkLedger},
+	} {
+		if err := d.show(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) show(ctx context.Context, s scene) error {
+	d.console.Working("proving: " + s.name)
+	begin := now()
+	detail, err := s.prove(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	d.console.Proved(console.Step{Code: s.code, Name: s.name, Detail: detail, Took: now().Sub(begin)})
+	return nil
+}
+
+// meet connects to the card, and waits for it a while: a virtual one comes a moment after its reader.
+func (d *demo) meet(ctx context.Context) error {
+	const patience, pause = 10 * time.Second, 50 * time.Millisecond
+	begin := now()
+	for {
+		r, err := d.openReader(ctx)
+		if err == nil {
+			d.reader = r
+			break
+		}
+		if !errors.Is(err, pcsc.ErrNoCard) || ctx.Err() != nil || now().Sub(begin) > patience {
+			return err
+		}
+		d.console.Working("waiting for a card on the reader")
+		time.Sleep(pause)
+	}
+	d.console.Proved(console.Step{Code: "reader", Name: "reader found", Detail: d.virtual.words, Took: d.ready + now().Sub(begin)})
+	return nil
+}
+
+// personalise has the station make the card; its steps are the story's.
+func (d *demo) personalise(ctx context.Context) error {
+	template, err := tap.PlainTemplate(demoTemplate)
+	if err != nil {
+		return err
+	}
+	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true, Confirm: d.confirm(ctx)}
+	_, err = d.house.station(d.app).Personalise(ctx, d.reader, order, func(e station.Event) {
+		if e.Done {
+			d.console.Proved(stepOf(e))
+		} else {
+			d.console.Working(e.Step.Doing())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return d.house.registry.Sync(ctx)
+}
+
+// tapValid taps the card and checks the URL as everybody can.
+func (d *demo) tapValid(ctx context.Context) (string, error) {
+	url, err := readURL(d.reader)
+	if err != nil {
+		return "", err
+	}
+	d.last = url
+	v, err := d.house.validation.Validate(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	if v.Code != validation.Valid {
+		return "", unexpected(v)
+	}
+	return fmt.Sprintf("counter %d, signature verifies, %s", v.Counter, url), nil
+}
+
+func unexpected(v validation.Verdict) error {
+	return fmt.Errorf("%w: the answer is %s", errStory, v.Code)
+}
+
+// record uses the tap up.
+func (d *demo) record(ctx context.Context) (string, error) {
+	v, err := d.house.validation.Update(ctx, validation.Request{URL: d.last})
+	if err != nil {
+		return "", err
+	}
+	if v.Code != validation.Recorded {
+		return "", unexpected(v)
+	}
+	d.receipt = v.Evidence()
+	return fmt.Sprintf("message %d of the card's channel, leaf %d of %s", v.Receipt.Number, v.Receipt.Index, v.Receipt.Ledger), nil
+}
+
+// replay offers the recorded URL once more.
+func (d *demo) replay(ctx context.Context) (string, error) {
+	v, err := d.house.validation.Update(ctx, validation.Request{URL: d.last})
+	if err != nil {
+		return "", err
+	}
+	if v.Code != validation.AlreadyUsed || v.When == nil {
+		return "", unexpected(v)
+	}
+	return "refused, recorded " + v.When.UTC().Format("2006-01-02 15:04:05.000") + " UTC", nil
+}
+
+// verifyReceipt checks the receipt as ledger verify does with a file.
+func (d *demo) verifyReceipt(ctx context.Context) (string, error) {
+	file, err := json.Marshal(d.receipt)
+	if err != nil {
+		return "", err
+	}
+	policy, whose, err := trustFlags{}.policy(ctx, d.app)
+	if err != nil {
+		return "", err
+	}
+	p, err := verifyEvidence(file, policy, whose)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("leaf %d of %s, with the log's key alone", p.Receipt.Index, p.Receipt.Ledger), nil
+}
+
+func (d *demo) checkLedger(ctx context.Context) (string, error) {
+	report, err := d.house.log.Check(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	if !report.Clean() {
+		return "", fmt.Errorf("%w: the ledger does not hold: %s", errStory, report.Findings[0])
+	}
+	return fmt.Sprintf("%d messages in %d channels; signatures, numbers, tree and checkpoint verify", report.Size, report.Channels), nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/pcsc"
+)
+
+// story is what demo proves, in order.
+var story = []string{"reader found", "key made on the card", "registered", "rehearsal read back as a phone reads it", "locked",
+	"tap 1 valid", "recorded with receipt", "same URL already used", "tap 2 valid", "receipt verified offline", "ledger checked"}
+
+// inSourceTree goes to the root, where the scripts and the compiled applet are.
+func inSourceTree(t *testing.T) {
+	t.Helper()
+	t.Chdir("../..")
+	for _, class := range []string{"jcardsim-tests/target/classes/productid/sim/VirtualCard.class", "applet/build/classes/productid/card/ProductIdApplet.class"} {
+		if _, err := os.Stat(class); err != nil {
+			skip(t, "the virtual card is not compiled (make build)")
+		}
+	}
+}
+
+// skip leaves a test out for what this machine lacks, unless everything is required.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("PRODUCTID_REQUIRE") == "all" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// tell runs the demonstration and wants the whole story of it.
+func tell(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out, talk bytes.Buffer
+	code := run(ctx, append([]string{"demo", "--once"}, args...), streams{strings.NewReader(""), &out, &talk, func(string) string { return "" }})
+	require.Equal(t, console.OK, code, talk.String())
+	rest := out.String()
+	for _, step := range story {
+		_, after, found := strings.Cut(rest, step)
+		require.True(t, found, "%s is missing in\n%s", step, out.String())
+		rest = after
+	}
+	return out.String()
+}
+
+func TestDemoThroughPCSC(t *testing.T) {
+	if _, err := pcsc.List(); errors.Is(err, pcsc.ErrUnsupported) {
+		t.Skip("this build is the one without PC/SC")
+	}
+	inSourceTree(t)
+	if !strings.Contains(tell(t), "PC/SC reader Virtual PCD") {
+		skip(t, "pcscd cannot run here, the story was told over TCP")
+	}
+}
+
+func TestDemoThroughTCP(t *testing.T) {
+	inSourceTree(t)
+	a := &app{streams: streams{strings.NewReader(""), io.Discard, io.Discard, func(string) string { return "" }}}
+	a.console = a.openConsole()
+	line, stop, err := a.startScript(t.Context(), "virtual-card.sh", "--tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer stop()
+	address, ok := strings.CutPrefix(line, "ready tcp ")
+	require.True(t, ok, line)
+	tell(t, "--yes", "--reader", "sim:"+address)
+}

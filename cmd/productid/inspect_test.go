@@ -1,0 +1,35 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// FuzzInspect: whatever is pasted, inspect neither falls nor says that something holds without saying what it is.
+func FuzzInspect(f *testing.F) {
+	for _, seed := range []string{
+		"https://tap.example.com/t?i=sCwcVia7OYj7c7jW&c=00000001&s=NPLWDsNT5Q_jzGm305GsR4R2TmsVluq4Q0B2F1gBAS0y9mD_5XKwkqFmphjHhlQWKX1iytSdUA0jryxjeCVzDA",
+		"sCwcVia7OYj7c7jW", "KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M", "pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M",
+		"00A4040007D276000085010100", "6985", "D1010C55046578616D706C652E636F6D", `{"kind":"card.in_service","last":3,"state":"in_service"}`,
+		`{"message":"","proof":{"kind":"tlog","text":""}}`, `{"logs":[{"origin":"a","key":"b"}]}`, "log.example.com\n1\nAAAA\n\n— log.example.com AAAA\n",
+		"c2sp.org/tlog-proof@v1\nindex 0\n\n", "PIDC", "PIDL", "",
+	} {
+		f.Add([]byte(seed))
+	}
+	a := &app{streams: streams{strings.NewReader(""), io.Discard, io.Discard, func(string) string { return "" }}}
+	a.console = a.openConsole()
+	a.flags.data = f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		found, ok := (&inspector{ctx: t.Context(), app: a}).look(text)
+		if !ok {
+			assert.Zero(t, found.Kind)
+			return
+		}
+		assert.NotEmpty(t, found.Kind)
+		assert.NotEmpty(t, found.Why)
+		assert.Contains(t, []string{holdsYes, holdsNo, holdsUnknown}, found.Holds)
+	})
+}

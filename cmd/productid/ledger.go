@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+func (a *app) ledger() *cobra.Command {
+	c := group("ledger", "Look at the ledger, take proofs from it, check it",
+		`  productid ledger verify                     the whole ledger
+  productid ledger verify receipt.json        one receipt, offline`)
+	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerRebuild())
+	return c
+}
+
+func (a *app) ledgerInfo() *cobra.Command {
+	return &cobra.Command{
+		Use: "info", Short: "Show what the ledger is and whom its proofs ask to trust",
+		Example: "  productid ledger info --json",
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			info, err := h.log.Info(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.console.Answer(info, func(w io.Writer) { infoWords(w, info) })
+		},
+	}
+}
+
+func infoWords(w io.Writer, i ledger.Info) {
+	console.Fields(w, "ledger", i.Origin, "kind", i.Kind, "messages", fmt.Sprint(i.Size), "key", i.VerifierKey,
+		"largest message", fmt.Sprintf("%d bytes", i.MaxMessage), "uniqueness", i.Uniqueness, "retention", i.Retention, "finality", i.Finality)
+}
+
+func (a *app) ledgerRebuild() *cobra.Command {
+	return &cobra.Command{
+		Use: "rebuild", Short: "Make the registry anew from the ledger",
+		Long:    "Forgets what the registry holds and folds the ledger again, from its first message on. Says whether anything had been different.",
+		Example: "  productid ledger rebuild",
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			same, err := h.rebuild(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.console.Answer(map[string]bool{"same": same}, func(w io.Writer) {
+				if same {
+					fmt.Fprintln(w, "rebuilt: the registry holds what it held before")
+				} else {
+					fmt.Fprintln(w, "rebuilt: the registry had held something else; now it holds what the ledger says")
+				}
+			})
+		},
+	}
+}

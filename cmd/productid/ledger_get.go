@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+func (a *app) ledgerGet() *cobra.Command {
+	return &cobra.Command{
+		Use: "get CHANNEL NUMBER | CARD COUNTER", Short: "Print one message of the ledger",
+		Example: "  productid ledger get sCwcVia7OYj7c7jW 17",
+		Args:    arguments(2, 2, "a channel and a number, or a card and a counter"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withEntry(c, args, func(_ *house, e ledger.Entry) error {
+				body, err := e.Message.Body()
+				return a.answerEntry(e, body, err)
+			})
+		},
+	}
+}
+
+func (a *app) ledgerProve() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "prove CHANNEL NUMBER | CARD COUNTER", Short: "Write a message with the proof that it is recorded",
+		Long:    "Writes one message and its proof as a file that productid ledger verify checks offline, on any machine.",
+		Example: "  productid ledger prove sCwcVia7OYj7c7jW 17 > receipt.json",
+		Args:    arguments(2, 2, "a channel and a number, or a card and a counter"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withEntry(c, args, func(h *house, e ledger.Entry) error {
+				proof, err := h.log.Prove(c.Context(), e.Message.Channel(), e.Message.Number())
+				if err != nil {
+					return err
+				}
+				evidence := ledger.Evidence{Message: e.Message, Proof: proof}
+				if out != "" {
+					return writeEvidence(out, evidence)
+				}
+				return json.NewEncoder(a.out).Encode(evidence)
+			})
+		},
+	}
+	c.Flags().StringVarP(&out, "out", "o", "", "`file` to write (default: standard output)")
+	return c
+}
+
+// writeEvidence writes a file that ledger verify reads.
+func writeEvidence(path string, e ledger.Evidence) error {
+	text, err := json.Marshal(e)
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the receipt: %w", err)
+	}
+	return nil
+}
+
+// withEntry finds the message that two arguments name.
+func (a *app) withEntry(c *cobra.Command, args []string, use func(*house, ledger.Entry) error) error {
+	n, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil {
+		return console.Misuse("reading "+args[1], "malformed: it is no number", "give a message's number, or a card's counter, in decimal")
+	}
+	id, channelErr := channel.ParseID(args[0])
+	card, cardErr := tap.ParseCardID(args[0])
+	if channelErr != nil && cardErr != nil {
+		return console.Misuse("reading "+args[0], "malformed: it is neither a channel (43 characters) nor a card (16 characters)", "productid inspect says what a text is")
+	}
+	h, err := a.openHouse(c.Context(), existing)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	var e ledger.Entry
+	if channelErr == nil {
+		e, err = h.message(c.Context(), id, n)
+	} else {
+		e, err = h.tap(c.Context(), card, n)
+	}
+	if err != nil {
+		return err
+	}
+	return use(h, e)
+}
+
+// message is message n of a channel.
+func (h *house) message(ctx context.Context, id channel.ID, n uint64) (ledger.Entry, error) {
+	entries, err := h.log.Range(ctx, id, n, 1)
+	if err == nil && len(entries) == 0 {
+		err = ledger.ErrNoMessage
+	}
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("looking for message %d: %w", n, err)
+	}
+	return entries[0], nil
+}
+
+// tap is the record of a card's tap with this counter.
+func (h *house) tap(ctx context.Context, id tap.CardID, counter uint64) (ledger.Entry, error) {
+	what := fmt.Sprintf("looking for tap %d of card %v", counter, id)
+	known, err := h.registry.Card(ctx, id)
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
+	}
+	for opened, err := range ledger.Read(ctx, h.log, channel.Capability{Channel: known.Taps}, 0) {
+		if err != nil {
+			return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
+		}
+		r, err := record.Parse(opened.Body)
+		if t, ok := r.Value.(record.Tap); err == nil && ok && uint64(t.Counter) == counter {
+			return opened.Entry, nil
+		}
+	}
+	return ledger.Entry{}, fmt.Errorf("%s: %w", what, ledger.ErrNoMessage)
+}
+
+// entryView is a message as it is printed.
+type entryView struct {
+	Channel channel.ID      `json:"channel"`
+	Number  uint64          `json:"number"`
+	Index   uint64          `json:"index"`
+	Time    time.Time       `json:"time"` // the ledger's
+	Hash    channel.Hash    `json:"hash"`
+	Body    json.RawMessage `json:"body,omitempty"`  // as signed, when it is JSON
+	Other   record.Bytes    `json:"other,omitempty"` // the body when it is not
+	Why     string          `json:"why,omitempty"`   // why the body cannot be read
+}
+
+// answerEntry prints a message with its body, or why that cannot be read.
+func (a *app) answerEntry(e ledger.Entry, body []byte, unread error) error {
+	m := e.Message
+	v := entryView{Channel: m.Channel(), Number: m.Number(), Index: e.Index, Time: e.Time.UTC(), Hash: m.Hash()}
+	switch {
+	case unread != nil:
+		v.Why = channel.Class(unread)
+	case json.Valid(body):
+		v.Body = body
+	default:
+		v.Other = body
+	}
+	return a.console.Answer(v, func(w io.Writer) {
+		text := console.Clean(string(body))
+		if v.Why != "" {
+			text = v.Why + ": productid channel read with a capability opens it"
+		}
+		fmt.Fprintf(w, "%d  %s  %s\n", v.Number, v.Time.Format(time.RFC3339), text)
+	})
+}

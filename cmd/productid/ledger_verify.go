@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+func (a *app) ledgerVerify() *cobra.Command {
+	var trust trustFlags
+	c := &cobra.Command{
+		Use: "verify [FILE]", Short: "Check the whole ledger, or one receipt offline",
+		Long: `Without a file: reads the whole ledger and checks every message, every number, the tree and its checkpoint.
+With a file that tap update --receipt or ledger prove wrote: checks it offline, with nothing but the log's key. Exit code 3
+when it does not hold.`,
+		Example: `  productid ledger verify
+  productid ledger verify receipt.json --origin log.example.com --key log.example.com+…`,
+		Args: arguments(0, 1, "at most one file"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.checkLog(c)
+			}
+			text, err := a.readInput(args[0])
+			if err != nil {
+				return fmt.Errorf("reading the receipt: %w", err)
+			}
+			policy, whose, err := trust.policy(c.Context(), a)
+			if err != nil {
+				return err
+			}
+			proved, err := verifyEvidence(text, policy, whose)
+			if err != nil {
+				return err
+			}
+			return a.console.Answer(proved, proved.words)
+		},
+	}
+	trust.declare(c)
+	return c
+}
+
+// proved is what a receipt file amounts to under a policy.
+type proved struct {
+	Trusted string         `json:"trusted"` // in words
+	Receipt ledger.Receipt `json:"receipt"`
+	Body    string         `json:"body,omitempty"` // of a public message
+}
+
+// verifyEvidence checks a receipt file: no ledger, no network, no clock.
+func verifyEvidence(text []byte, policy ledger.Policy, whose string) (proved, error) {
+	evidence, err := ledger.ParseEvidence(text)
+	if err != nil {
+		return proved{}, &console.Problem{Code: "malformed", What: "reading the receipt", Why: "malformed: " + err.Error(),
+			Next: "give a file that ledger prove or tap update --receipt wrote", Exit: console.No, Cause: err}
+	}
+	receipt, err := evidence.Verify(policy)
+	if err != nil {
+		return proved{}, fmt.Errorf("verifying the receipt, trusting %s: %w", whose, err)
+	}
+	body, err := evidence.Message.Body()
+	if err != nil {
+		body = nil // restricted: that it is recorded is proved all the same
+	}
+	return proved{Trusted: whose, Receipt: receipt, Body: string(body)}, nil
+}
+
+func (p proved) words(w io.Writer) {
+	r := p.Receipt
+	fmt.Fprintf(w, "proved: the ledger %s recorded this message\n", r.Ledger)
+	console.Fields(w, "message", fmt.Sprintf("%d of channel %v", r.Number, r.Channel), "when", r.Time.UTC().Format(time.RFC3339),
+		"leaf", fmt.Sprint(r.Index), "says", p.Body, "trusted", p.Trusted)
+}
+
+// checkLog checks the whole ledger file.
+func (a *app) checkLog(c *cobra.Command) error {
+	h, err := a.openHouse(c.Context(), existing)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	begin := time.Now()
+	report, err := h.log.Check(c.Context(), func(done, size uint64) {
+		a.console.Working(fmt.Sprintf("checking message %d of %d", done, size))
+	})
+	if err != nil {
+		return fmt.Errorf("checking the ledger: %w", err)
+	}
+	v := checkView{Holds: report.Clean(), Messages: report.Size, Channels: report.Channels, Root: report.Root.String(),
+		Findings: report.Findings, Further: report.Further}
+	if err := a.console.Answer(v, func(w io.Writer) { v.words(w, time.Since(begin)) }); err != nil || v.Holds {
+		return err
+	}
+	return console.Answered{Exit: console.No}
+}
+
+// checkView is the outcome of a check as it is printed.
+type checkView struct {
+	Holds    bool     `json:"holds"`
+	Messages uint64   `json:"messages"`
+	Channels int      `json:"channels"`
+	Root     string   `json:"root"`
+	Findings []string `json:"findings,omitempty"`
+	Further  int      `json:"further,omitempty"`
+}
+
+func (v checkView) words(w io.Writer, took time.Duration) {
+	if v.Holds {
+		fmt.Fprintf(w, "holds: %d messages in %d channels; signatures, numbers, tree and checkpoint verify (%s)\n", v.Messages, v.Channels, console.Duration(took))
+		return
+	}
+	fmt.Fprintln(w, "DOES NOT HOLD: trust no answer of this ledger, put back a copy that verifies")
+	for _, finding := range v.Findings {
+		fmt.Fprintf(w, "found: %s\n", console.Clean(finding))
+	}
+	if v.Further > 0 {
+		fmt.Fprintf(w, "and %d more\n", v.Further)
+	}
+}

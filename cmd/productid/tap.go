@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/validation"
+)
+
+func (a *app) tap() *cobra.Command {
+	c := group("tap", "Check taps and record them",
+		`  productid tap verify 'https://tap.example.com/t?i=…&c=…&s=…'
+  productid tap watch --action update`)
+	c.AddCommand(a.tapVerify(), a.tapUpdate(), a.tapWatch())
+	return c
+}
+
+func (a *app) tapVerify() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify URL", Short: "Say whether a tap is genuine and unused; write nothing",
+		Long:    "Says whether the URL was made by a registered card and is not used up. Writes nothing. Exit code 3 unless it is valid.",
+		Example: `  productid tap verify "$(productid card read)"`,
+		Args:    arguments(1, 1, "a tap URL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			v, err := h.validation.Validate(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.answerVerdict(v)
+		},
+	}
+}
+
+// answerVerdict prints a verdict; one that is not good ends with exit code 3.
+func (a *app) answerVerdict(v validation.Verdict) error {
+	if err := a.console.Answer(v, func(w io.Writer) { verdictWords(w, v) }); err != nil {
+		return err
+	}
+	if !v.Code.OK() {
+		return console.Answered{Exit: console.No}
+	}
+	return nil
+}
+
+func verdictWords(w io.Writer, v validation.Verdict) {
+	means, next := console.Sentence(string(v.Code))
+	fmt.Fprintf(w, "%s: %s\n", v.Code, means)
+	var id, counter, when, skipped, receipt string
+	if v.ID != nil {
+		id, counter = v.ID.String(), fmt.Sprintf("%d, used up to %d", v.Counter, v.Last)
+	}
+	if v.When != nil {
+		when = v.When.UTC().Format(time.RFC3339)
+	}
+	if v.Skipped != nil {
+		skipped = fmt.Sprintf("%d to %d: every reading counts, also those that nobody records", v.Skipped[0], v.Skipped[1])
+	}
+	if v.Receipt != nil {
+		receipt = fmt.Sprintf("message %d of %v, leaf %d of %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Index, v.Receipt.Ledger)
+	}
+	console.Fields(w, "card", id, "counter", counter, "when", when, "skipped", skipped, "receipt", receipt, "next", next)
+}

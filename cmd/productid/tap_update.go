@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/validation"
+)
+
+func (a *app) tapUpdate() *cobra.Command {
+	var payload, action, retry, receipt string
+	var dryRun bool
+	c := &cobra.Command{
+		Use: "update URL", Short: "Record a tap: from then on its URL is used up",
+		Long: `Checks the tap and records it on the ledger, once. The answer comes when the record is final. A repetition is
+already_used, except with the same --idempotency-key: that gets the first answer again. Exit code 3 unless recorded.`,
+		Example: `  productid tap update "$(productid card read)" --payload temperature.json --receipt receipt.json
+  productid ledger verify receipt.json`,
+		Args: arguments(1, 1, "a tap URL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			r := validation.Request{URL: args[0], Action: action}
+			var err error
+			if r.Payload, err = a.payload(payload); err != nil {
+				return err
+			}
+			if retry != "" {
+				r.Retry = &validation.Retry{Scope: "cli", Key: retry}
+			}
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			if dryRun {
+				v, err := h.validation.Validate(c.Context(), r.URL)
+				if err != nil {
+					return err
+				}
+				a.console.Say("nothing was written")
+				return a.answerVerdict(v)
+			}
+			return a.update(c, h, r, receipt)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&payload, "payload", "", "JSON `file` that stands in the public record; - is standard input")
+	flags.StringVar(&action, "action", validation.ActionUpdate, "`word` that the record gives as what was asked for")
+	flags.StringVar(&retry, "idempotency-key", "", "random `text` of 128 bits or more that names this request")
+	flags.StringVar(&receipt, "receipt", "", "`file` to write the record and its proof to")
+	flags.BoolVar(&dryRun, "dry-run", false, "check only; write nothing")
+	return c
+}
+
+// payload reads a file of JSON, or none.
+func (a *app) payload(path string) (json.RawMessage, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := a.readInput(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the payload: %w", err)
+	}
+	if !json.Valid(text) {
+		return nil, console.Misuse("reading the payload", "malformed: it is no JSON", "give a file that holds one JSON value")
+	}
+	return text, nil
+}
+
+// readInput reads a file, or standard input for "-"; more than any of our formats holds is cut off and will not parse.
+func (a *app) readInput(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(a.in, maxInput))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxInput))
+}
+
+const maxInput = 1 << 20
+
+func (a *app) update(c *cobra.Command, h *house, r validation.Request, receipt string) error {
+	v, err := h.validation.Update(c.Context(), r)
+	if err != nil {
+		return err
+	}
+	if receipt != "" && v.Code == validation.Recorded {
+		if err := writeEvidence(receipt, v.Evidence()); err != nil {
+			return err
+		}
+	}
+	return a.answerVerdict(v)
+}

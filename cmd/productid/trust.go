@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// trustFlags say which log's signature a proof has to carry.
+type trustFlags struct{ file, origin, key string }
+
+func (f *trustFlags) declare(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "policy", "", "JSON `file` of the logs to trust")
+	c.Flags().StringVar(&f.origin, "origin", "", "`name` of the one log to trust, with --key")
+	c.Flags().StringVar(&f.key, "key", "", "the log's verifier `key`, as productid ledger info shows it")
+}
+
+// policy is what to trust, and in words whose choice that is.
+func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, error) {
+	const what = "choosing whom to trust"
+	switch {
+	case f.file != "":
+		text, err := os.ReadFile(f.file)
+		if err != nil {
+			return ledger.Policy{}, "", fmt.Errorf("%s: %w", what, err)
+		}
+		p, err := ledger.ParsePolicy(text)
+		if err != nil {
+			return ledger.Policy{}, "", console.Misuse(what, "malformed: "+err.Error(), `give a file like {"logs":[{"origin":"…","key":"…"}]}`)
+		}
+		return p, "the policy " + f.file, nil
+	case f.origin != "" && f.key != "":
+		return ledger.Policy{Logs: []ledger.LogKey{{Origin: f.origin, Key: f.key}}}, "the key given for " + f.origin, nil
+	case f.origin != "" || f.key != "":
+		return ledger.Policy{}, "", console.Misuse(what, "--origin and --key go together", "give both, or --policy FILE")
+	}
+	secrets, err := a.loadSecrets()
+	if err != nil {
+		return ledger.Policy{}, "", err
+	}
+	signer, err := ledger.NewSigner(string(secrets.Log))
+	if err != nil {
+		return ledger.Policy{}, "", err
+	}
+	own := ledger.LogKey{Origin: signer.Name(), Key: signer.VerifierKey()}
+	return ledger.Policy{Logs: []ledger.LogKey{own}}, "the own log of " + a.flags.data, nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/pcsc"
+)
+
+// virtualCard is a virtual card that runs beside the program.
+type virtualCard struct {
+	reader string // how --reader names it
+	words  string // how it is reached, for people
+	close  func()
+}
+
+// exitNoPCSC is how virtual-reader.sh ends where pcscd cannot run.
+const exitNoPCSC = 3
+
+// startVirtual starts a virtual card: in a PC/SC reader where pcscd can run, else over TCP.
+func (a *app) startVirtual(ctx context.Context) (virtualCard, error) {
+	if _, err := pcsc.List(); errors.Is(err, pcsc.ErrUnsupported) {
+		return a.startTCP(ctx, err.Error())
+	}
+	line, stop, err := a.startScript(ctx, "virtual-reader.sh")
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitNoPCSC {
+		return a.startTCP(ctx, firstLine(exit.Stderr))
+	}
+	if err != nil {
+		return virtualCard{}, err
+	}
+	name, ok := strings.CutPrefix(line, "reader ")
+	if !ok {
+		stop()
+		return virtualCard{}, fmt.Errorf("starting the virtual reader: it says %q", console.Clean(line))
+	}
+	return virtualCard{reader: "pcsc:" + name, words: "PC/SC reader " + name + " (pcscd, vpcd), virtual card", close: stop}, nil
+}
+
+// startTCP starts a virtual card without a reader.
+func (a *app) startTCP(ctx context.Context, why string) (virtualCard, error) {
+	a.console.Say("no PC/SC here (%s): the virtual card is reached over TCP", why)
+	line, stop, err := a.startScript(ctx, "virtual-card.sh", "--tcp", "127.0.0.1:0")
+	if err != nil {
+		return virtualCard{}, err
+	}
+	address, ok := strings.CutPrefix(line, "ready tcp ")
+	if !ok {
+		stop()
+		return virtualCard{}, fmt.Errorf("starting the virtual card: it says %q", console.Clean(line))
+	}
+	return virtualCard{reader: "sim:" + address, words: "TCP " + address + ", virtual card (no PC/SC here)", close: stop}, nil
+}
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return console.Clean(line)
+}
+
+// startScript runs one of our scripts and waits for its first line. The script ends with its standard input.
+func (a *app) startScript(ctx context.Context, name string, args ...string) (string, func(), error) {
+	path, err := scriptPath(name)
+	if err != nil {
+		return "", nil, err
+	}
+	var talk tail
+	cmd := exec.Command(path, args...)
+	cmd.Stderr = &talk
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours: we end it in order
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	stop := stopper(cmd, stdin)
+	defer context.AfterFunc(ctx, stop)()
+	output := bufio.NewReader(stdout)
+	line, err := output.ReadString('\n')
+	if err == nil {
+		go io.Copy(io.Discard, output) // what it says later interests nobody, and must not block it
+		return strings.TrimSpace(line), stop, nil
+	}
+	failed := cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](failed); ok {
+		exit.Stderr = talk.text
+	}
+	if err := ctx.Err(); err != nil {
+		return "", nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	return "", nil, &console.Problem{Code: "no_virtual_card", What: "starting " + name, Why: firstLine(talk.text), Exit: console.Reader,
+		Next: "make build compiles the virtual card, make demo also installs what it needs; or give --reader", Cause: failed}
+}
+
+// stopper ends a script in order: its input closes, it is told, and killed if it stays.
+func stopper(cmd *exec.Cmd, stdin io.Closer) func() {
+	const patience = 5 * time.Second
+	cmd.WaitDelay = patience
+	return sync.OnceFunc(func() {
+		stdin.Close()
+		cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(patience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		defer kill.Stop()
+		cmd.Wait() // how it ended says nothing: it was told to
+	})
+}
+
+// scriptPath finds a script of the source tree, from its root or from beside the binary.
+func scriptPath(name string) (string, error) {
+	places := []string{"scripts"}
+	if self, err := os.Executable(); err == nil {
+		places = append(places, filepath.Join(filepath.Dir(self), "..", "scripts"))
+	}
+	for _, place := range places {
+		path := filepath.Join(place, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return filepath.Abs(path)
+		}
+	}
+	return "", &console.Problem{Code: "no_scripts", What: "starting the virtual card", Why: "scripts/" + name + " is not here",
+		Next: "run it in the source tree (make demo), or give --reader", Exit: console.Reader}
+}
+
+// tail keeps the last of what a script says, to tell why it failed. It is read after the script ended.
+type tail struct{ text []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 4096
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-most):]
+	return len(p), nil
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/host/validation"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// house is one installation, opened: its secrets, its ledger and what works on them.
+type house struct {
+	secrets    registry.Secrets
+	signer     ledger.Signer // from the secrets
+	log        *tlog.Log
+	registry   *registry.Registry
+	validation *validation.Service
+}
+
+// opening says what to do where there is no installation yet.
+type opening int
+
+const (
+	existing opening = iota // say so
+	create                  // make one
+)
+
+// openHouse opens the installation in the data folder and brings its registry up to the ledger.
+func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := a.loadSecrets()
+	if errors.Is(err, fs.ErrNotExist) && o == create {
+		secrets, err = a.createSecrets()
+	}
+	if err != nil {
+		return nil, err
+	}
+	signer, err := ledger.NewSigner(string(secrets.Log))
+	if err != nil {
+		return nil, err
+	}
+	h := &house{secrets: secrets, signer: signer}
+	if err := h.open(ctx, path, filepath.Join(a.flags.data, "registry.db"), a.console); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *house) open(ctx context.Context, ledgerPath, registryPath string, c *console.Console) (err error) {
+	h.log, err = tlog.Open(ctx, ledgerPath, tlog.Options{Origin: h.signer.Name(), Signer: h.signer, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	h.registry, err = registry.Open(ctx, registryPath, registry.Options{
+		Ledger: h.log, Master: h.secrets.Master,
+		Report: func(t registry.Tampered) { c.Say("%v", t) },
+	})
+	if err != nil {
+		return err
+	}
+	h.validation = validation.New(validation.Options{
+		Ledger: h.log, Registry: h.registry, Master: h.secrets.Master, Now: time.Now, Random: rand.Reader,
+	})
+	return h.registry.Sync(ctx)
+}
+
+// Close closes what was opened. What was answered is durable already, so its errors change nothing.
+func (h *house) Close() {
+	if h.registry != nil {
+		h.registry.Close()
+	}
+	if h.log != nil {
+		h.log.Close()
+	}
+}
+
+// station makes cards for this installation.
+func (h *house) station(a *app) *station.Station {
+	return station.New(station.Options{
+		Ledger: h.log, List: h.log, Registry: h.registry,
+		Master: h.secrets.Master, Issuer: h.secrets.Issuer, IssuerNext: h.secrets.IssuerNext,
+		IssuerName: a.flags.issuerName, IssuerURL: a.flags.issuerURL,
+		Name: a.flags.station, Random: rand.Reader, Now: time.Now,
+	})
+}
+
+// rebuild makes the registry anew and says whether it is as it was.
+func (h *house) rebuild(ctx context.Context) (same bool, err error) {
+	before, err := h.registry.Dump(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := h.registry.Rebuild(ctx); err != nil {
+		return false, err
+	}
+	after, err := h.registry.Dump(ctx)
+	return bytes.Equal(before, after), err
+}
+
+// loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation.
+func (a *app) loadSecrets() (registry.Secrets, error) {
+	secrets, err := registry.LoadSecrets(a.flags.data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return secrets, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
+			Next: "give --data DIR, or begin one with productid card personalise", Exit: console.Failure, Cause: err}
+	}
+	return secrets, err
+}
+
+// createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
+func (a *app) createSecrets() (registry.Secrets, error) {
+	if err := os.MkdirAll(a.flags.data, 0o700); err != nil {
+		return registry.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
+	}
+	tag := make([]byte, 4)
+	rand.Read(tag) // never errs
+	secrets, err := registry.CreateSecrets(a.flags.data, fmt.Sprintf("productid-%x", tag), rand.Reader, time.Now())
+	if errors.Is(err, fs.ErrExist) { // another process was faster
+		return a.loadSecrets()
+	}
+	if err != nil {
+		return secrets, fmt.Errorf("beginning an installation: %w", err)
+	}
+	if !a.temporary {
+		a.console.Say("new installation in %s: keep its %s safe, it makes your cards yours", a.flags.data, registry.SecretsFile)
+	}
+	return secrets, nil
+}
+
+// ledgerPath is the file of the embedded ledger, the only kind there is.
+func (a *app) ledgerPath() (string, error) {
+	if a.flags.ledger == "" {
+		return filepath.Join(a.flags.data, "ledger.db"), nil
+	}
+	path, ok := strings.CutPrefix(a.flags.ledger, "sqlite:")
+	if !ok || path == "" {
+		return "", console.Misuse("opening the ledger "+a.flags.ledger, "malformed: it is not sqlite:PATH", "give --ledger sqlite:PATH")
+	}
+	return path, nil
+}
