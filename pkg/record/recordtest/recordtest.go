@@ -80,6 +80,8 @@ func Tapped(c *taptest.Card, counter uint32) record.Tap {
 		ID: c.ID(), Counter: record.Counter(counter), Alg: c.Key().Algorithm().String(), Action: "update",
 		Last: counter, State: record.StateInService,
 	}
-	t.Signature = c.Sign(t.URL().SignedBytes(c.Key().Algorithm()))
+	u := t.URL()
+	u.Signature = c.Sign(u.SignedBytes(c.Key().Algorithm()))
+	t.Signature = u.CanonicalSignature(c.Key().Algorithm())
 	return t
 }
