@@ -164,13 +164,13 @@ func (b Tap) URL() tap.URL {
 // Range is a run of counters, both ends included: [from, to] in JSON.
 type Range [2]uint32
 
-// UnmarshalJSON reads exactly two numbers; encoding/json would also take fewer or more. The error is ErrMalformed.
+// UnmarshalJSON reads exactly two numbers; encoding/json would also take fewer or more, or null for 0. The error is ErrMalformed.
 func (r *Range) UnmarshalJSON(b []byte) error {
-	var ends []uint32
-	if err := json.Unmarshal(b, &ends); err != nil || len(ends) != len(r) {
+	var ends []*uint32
+	if err := json.Unmarshal(b, &ends); err != nil || len(ends) != len(r) || ends[0] == nil || ends[1] == nil {
 		return malformed("want [from, to]")
 	}
-	*r = Range(ends)
+	*r = Range{*ends[0], *ends[1]}
 	return nil
 }
 

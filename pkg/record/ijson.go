@@ -1,7 +1,7 @@
 package record
 
 import (
-	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -16,38 +16,204 @@ const (
 	maxInteger = 1<<53 - 1 // RFC 7493 §2.2: what every reader's double holds exactly
 )
 
-// checkIJSON says whether b is one I-JSON value (RFC 7493) and nothing else. encoding/json alone would mend bad UTF-8 and lone
-// surrogates, and take the last of two members of one name: two readers of one body would then see two records.
+// checkIJSON says whether b is one I-JSON value (RFC 7493) and nothing else.
 func checkIJSON(b []byte) error {
-	if !utf8.Valid(b) {
-		return malformed("not UTF-8")
-	}
-	if !json.Valid(b) {
-		return malformed("not JSON")
-	}
-	if err := checkSurrogates(b); err != nil {
+	s, err := newScanner(b)
+	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	return checkValue(d, 0)
+	return s.value()
 }
 
-// checkSurrogates finds halves of a surrogate pair that stand alone. In valid JSON a backslash occurs in strings only and begins
-// an escape.
-func checkSurrogates(b []byte) error {
-	for i := 0; i < len(b); i++ {
-		if b[i] != '\\' {
+// object is a JSON object in the order of its members. They are found by their exact name; encoding/json would take "Kind" for
+// "kind".
+type object []member
+
+type member struct {
+	name string
+	raw  []byte // the value as it stands
+}
+
+func (o object) get(name string) (raw []byte, present bool) {
+	for _, m := range o {
+		if m.name == name {
+			return m.raw, true
+		}
+	}
+	return nil, false
+}
+
+// parseObject reads b, which is to be one I-JSON object.
+func parseObject(b []byte) (object, error) {
+	s, err := newScanner(b)
+	if err != nil {
+		return nil, err
+	}
+	if s.space(); b[s.at] != '{' {
+		return nil, malformed("not an object")
+	}
+	return s.object()
+}
+
+// scanner walks through JSON whose grammar is known to hold, and finds what I-JSON forbids beside: encoding/json alone would mend
+// bad UTF-8 and lone surrogates, and take the last of two members of one name: two readers of one body would then see two records.
+type scanner struct {
+	b     []byte
+	at    int
+	depth int
+}
+
+func newScanner(b []byte) (*scanner, error) {
+	if !utf8.Valid(b) {
+		return nil, malformed("not UTF-8")
+	}
+	if !json.Valid(b) {
+		return nil, malformed("not JSON")
+	}
+	return &scanner{b: b}, nil
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.b) && strings.IndexByte(" \t\r\n", s.b[s.at]) >= 0 {
+		s.at++
+	}
+}
+
+func (s *scanner) value() error {
+	s.space()
+	var err error
+	switch c := s.b[s.at]; {
+	case c == '{':
+		_, err = s.object()
+	case c == '[':
+		err = s.array()
+	case c == '"':
+		_, err = s.text()
+	case c == '-' || '0' <= c && c <= '9':
+		err = checkNumber(string(s.plain()))
+	default:
+		s.plain() // true, false, null
+	}
+	return err
+}
+
+func (s *scanner) enter() error {
+	s.at++
+	if s.depth++; s.depth > maxDepth {
+		return malformed("nested deeper than %d", maxDepth)
+	}
+	return nil
+}
+
+// next goes to the next element of an object or array, and reports whether there is one; else it is behind the closing bracket.
+func (s *scanner) next() bool {
+	s.space()
+	if s.b[s.at] == ',' {
+		s.at++
+		s.space()
+	}
+	if c := s.b[s.at]; c == '}' || c == ']' {
+		s.at++
+		s.depth--
+		return false
+	}
+	return true
+}
+
+func (s *scanner) array() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	for s.next() {
+		if err := s.value(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scanner) object() (object, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	var o object
+	for s.next() {
+		name, err := s.text()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := o.get(name); twice {
+			return nil, malformed("member %.40q is there twice", name)
+		}
+		s.space()
+		s.at++ // the colon
+		s.space()
+		from := s.at
+		if err := s.value(); err != nil {
+			return nil, err
+		}
+		o = append(o, member{name, s.b[from:s.at]})
+	}
+	return o, nil
+}
+
+// plain reads up to the end of a number or word.
+func (s *scanner) plain() []byte {
+	from := s.at
+	for s.at < len(s.b) && strings.IndexByte(",]} \t\r\n", s.b[s.at]) < 0 {
+		s.at++
+	}
+	return s.b[from:s.at]
+}
+
+func (s *scanner) text() (string, error) {
+	from := s.at
+	for s.at++; s.b[s.at] != '"'; s.at++ {
+		if s.b[s.at] == '\\' {
+			s.at++
+		}
+	}
+	s.at++
+	raw := s.b[from:s.at]
+	if err := checkSurrogates(raw); err != nil {
+		return "", err
+	}
+	text, err := textOf(raw)
+	if err != nil {
+		return "", err
+	}
+	return text, checkText(text)
+}
+
+// textOf decodes a JSON string.
+func textOf(raw []byte) (string, error) {
+	if raw[0] != '"' {
+		return "", malformed("not text")
+	}
+	if inner := raw[1 : len(raw)-1]; !strings.Contains(string(inner), `\`) {
+		return string(inner), nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", malformed("not text")
+	}
+	return text, nil
+}
+
+// checkSurrogates finds halves of a surrogate pair that stand alone.
+func checkSurrogates(raw []byte) error {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
 			continue
 		}
-		unit, isUnit := escapedUnit(b[i:])
+		unit, isUnit := escapedUnit(raw[i:])
 		switch {
 		case !isUnit:
 			i++ // the escaped character
 		case unit < 0xD800 || unit > 0xDFFF:
 			i += unitLen - 1
 		default:
-			low, isUnit := escapedUnit(b[i+unitLen:])
+			low, isUnit := escapedUnit(raw[i+unitLen:])
 			if unit > 0xDBFF || !isUnit || low < 0xDC00 || low > 0xDFFF {
 				return malformed("half a surrogate pair")
 			}
@@ -68,68 +234,6 @@ func escapedUnit(b []byte) (unit uint64, ok bool) {
 	return unit, err == nil
 }
 
-// checkValue reads the next value of d, of which the grammar is known to hold.
-func checkValue(d *json.Decoder, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return malformed("not JSON")
-	}
-	switch token := token.(type) {
-	case string:
-		return checkText(token)
-	case json.Number:
-		return checkNumber(token)
-	case json.Delim:
-		if depth == maxDepth {
-			return malformed("nested deeper than %d", maxDepth)
-		}
-		if token == '{' {
-			return checkObject(d, depth+1)
-		}
-		return checkArray(d, depth+1)
-	}
-	return nil // true, false, null
-}
-
-func checkObject(d *json.Decoder, depth int) error {
-	seen := make(map[string]bool)
-	for d.More() {
-		token, err := d.Token()
-		name, isString := token.(string)
-		if err != nil || !isString {
-			return malformed("not JSON")
-		}
-		if err := checkText(name); err != nil {
-			return err
-		}
-		if seen[name] {
-			return malformed("member %.40q is there twice", name)
-		}
-		seen[name] = true
-		if err := checkValue(d, depth); err != nil {
-			return err
-		}
-	}
-	return checkEnd(d)
-}
-
-func checkArray(d *json.Decoder, depth int) error {
-	for d.More() {
-		if err := checkValue(d, depth); err != nil {
-			return err
-		}
-	}
-	return checkEnd(d)
-}
-
-// checkEnd reads the closing bracket.
-func checkEnd(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return malformed("not JSON")
-	}
-	return nil
-}
-
 // checkText refuses what is no Unicode text for everybody (RFC 7493 §2.1): bad UTF-8 and noncharacters.
 func checkText(s string) error {
 	if !utf8.ValidString(s) {
@@ -144,27 +248,15 @@ func checkText(s string) error {
 }
 
 // checkNumber refuses what a double does not hold: an integer beyond 2^53-1, anything beyond its range.
-func checkNumber(n json.Number) error {
-	f, err := n.Float64()
-	if err != nil || math.IsInf(f, 0) {
+func checkNumber(n string) error {
+	f, err := strconv.ParseFloat(n, 64)
+	if err != nil {
 		return malformed("number out of range")
 	}
-	if !strings.ContainsAny(n.String(), ".eE") && math.Abs(f) > maxInteger {
+	if !strings.ContainsAny(n, ".eE") && math.Abs(f) > maxInteger {
 		return malformed("integer beyond 2^53-1")
 	}
 	return nil
-}
-
-// object is a JSON object whose members are found by their exact name; encoding/json would take "Kind" for "kind".
-type object map[string]json.RawMessage
-
-// parseObject reads an object out of I-JSON.
-func parseObject(b []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(b, &o); err != nil || o == nil {
-		return nil, malformed("not an object")
-	}
-	return o, nil
 }
 
 // fill sets the fields of the struct v from the members that their json tags name. A field without omitempty must be there; null
@@ -172,7 +264,7 @@ func parseObject(b []byte) (object, error) {
 func (o object) fill(v reflect.Value) error {
 	for i := range v.NumField() {
 		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		raw, present := o[name]
+		raw, present := o.get(name)
 		if !present {
 			if option == "omitempty" {
 				continue
@@ -186,21 +278,45 @@ func (o object) fill(v reflect.Value) error {
 	return nil
 }
 
-func fillField(raw json.RawMessage, field reflect.Value) error {
-	if string(raw) == "null" {
-		return malformed("null")
-	}
-	if field.Kind() == reflect.Struct {
+func fillField(raw []byte, field reflect.Value) (err error) {
+	switch field.Kind() {
+	case reflect.Pointer:
+		field.Set(reflect.New(field.Type().Elem()))
+		return fillField(raw, field.Elem())
+	case reflect.Struct:
 		inner, err := parseObject(raw)
 		if err != nil {
 			return err
 		}
 		return inner.fill(field)
 	}
-	if err := json.Unmarshal(raw, field.Addr().Interface()); err != nil {
+	switch value := field.Addr().Interface().(type) {
+	case *string:
+		*value, err = textOf(raw)
+	case *uint32:
+		*value, err = parseUint32(raw)
+	case *bool:
+		err = json.Unmarshal(raw, value)
+	case *json.RawMessage:
+		*value = raw
+	case json.Unmarshaler:
+		err = value.UnmarshalJSON(raw)
+	case encoding.TextUnmarshaler:
+		var text string
+		if text, err = textOf(raw); err == nil {
+			err = value.UnmarshalText([]byte(text))
+		}
+	}
+	if err != nil || string(raw) == "null" {
 		return malformed("not a value of its kind")
 	}
 	return nil
+}
+
+// parseUint32 reads a JSON number that is written as an integer.
+func parseUint32(raw []byte) (uint32, error) {
+	n, err := strconv.ParseUint(string(raw), 10, 32)
+	return uint32(n), err
 }
 
 func malformed(format string, args ...any) error {

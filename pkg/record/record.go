@@ -84,9 +84,6 @@ func parseBody(body []byte) (object, error) {
 	if len(body) > channel.MaxBody {
 		return nil, malformed("body of %d bytes: want at most %d", len(body), channel.MaxBody)
 	}
-	if err := checkIJSON(body); err != nil {
-		return nil, err
-	}
 	return parseObject(body)
 }
 
