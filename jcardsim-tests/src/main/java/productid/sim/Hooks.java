@@ -15,6 +15,7 @@ import javacard.security.Signature;
 /** What {@link Instrument} puts in place of the applet's own writes and calls. Public for the rewritten classes only. */
 public final class Hooks {
     private static final int REFERENCE_SIZE = 2;
+    private static final int SIGNATURE_MAX = 512;
 
     private Hooks() {
     }
@@ -99,7 +100,7 @@ public final class Hooks {
 
     public static short sign(Signature engine, byte[] in, short inOffset, short inLength, byte[] out, short outOffset) {
         CardRuntime card = CardRuntime.current();
-        byte[] signature = new byte[Short.MAX_VALUE];
+        byte[] signature = new byte[SIGNATURE_MAX];
         short length = engine.sign(in, inOffset, inLength, signature, (short) 0);
         byte[] answer = card.silicon.signature(range(in, inOffset, inLength), range(signature, (short) 0, length));
         writeNonAtomic(out, outOffset, (short) answer.length,
