@@ -231,8 +231,8 @@ func (r *Registry) rebuildAll(ctx context.Context) error {
 		}
 		s := r.newStates(ctx, tx)
 		s.rebuild, s.written.position = true, 1<<63 // no meta row stands
-		return r.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, next ledger.Position) error {
-			err := s.take(batch, next)
+		return r.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
+			err := s.take(batch)
 			if errors.Is(err, record.ErrMust) {
 				must, err = err, ledger.ErrStop
 			} else if err == nil && len(batch) == 0 {

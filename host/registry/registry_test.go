@@ -317,12 +317,32 @@ func TestARecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T) {
 	assert.Equal(t, uint32(8), card.Last)
 }
 
+// A ledger that was cut, put back from an old copy, or written anew.
 func TestALedgerThatLostHistoryIsRefused(t *testing.T) {
-	w := newWorld(t)
-	w.populate("a")
-	shorter := open(t, newLedger(t), w.path, w.report)
-	defer shorter.Close()
-	assert.ErrorIs(t, shorter.Sync(context.Background()), ledger.ErrNoPosition)
+	ctx := context.Background()
+	for _, messages := range []int{0, 5, 6, 30} {
+		t.Run(fmt.Sprint(messages, " messages"), func(t *testing.T) {
+			w := newWorld(t)
+			_, lives := w.populate("a") // 6 messages
+			want := w.dump()
+			other := newLedger(t)
+			stranger := recordtest.NewChain("stranger")
+			for range messages {
+				tell(t, other, stranger.Say([]byte(`{"kind":"weather"}`)))
+			}
+			taps := recordtest.NewChain("a")
+			for range 4 { // as many as the card's channel has
+				tell(t, other, taps.Say([]byte(`{"kind":"weather"}`)))
+			}
+			r := open(t, other, w.path, w.report)
+			defer r.Close()
+			assert.ErrorIs(t, r.Sync(ctx), registry.ErrOtherHistory)
+			assert.ErrorIs(t, r.SyncChannel(ctx, lives[0].taps.ID()), registry.ErrOtherHistory)
+			assert.Equal(t, want, dump(t, r))
+			require.NoError(t, r.Rebuild(ctx))
+			assert.Empty(t, dump(t, r))
+		})
+	}
 }
 
 func TestManyReadersAndWritersAtOnce(t *testing.T) {

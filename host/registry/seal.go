@@ -92,7 +92,8 @@ func parseCatalogue(b []byte) (c catalogue) {
 
 // meta is the one row that says how far the registry has come.
 type meta struct {
-	position  uint64
+	position  uint64       // behind the newest entry that was folded
+	newest    channel.Hash // of that entry; zeros when there is none
 	ignored   uint64
 	catalogue catalogue
 }
@@ -107,8 +108,8 @@ type querier interface {
 
 // readMeta returns *altered when the row is not as it was written.
 func (r *Registry) readMeta(ctx context.Context, q querier) (meta, error) {
-	values := make([]any, 4)
-	err := q.QueryRowContext(ctx, "SELECT position, ignored, catalogue, mac FROM meta").Scan(pointers(values)...)
+	values := make([]any, 5)
+	err := q.QueryRowContext(ctx, "SELECT position, newest, ignored, catalogue, mac FROM meta").Scan(pointers(values)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return meta{}, &altered{Tampered{"meta", metaKey, "is gone"}}
 	}
@@ -118,13 +119,15 @@ func (r *Registry) readMeta(ctx context.Context, q querier) (meta, error) {
 	if !r.sealer.sealed("meta", values) {
 		return meta{}, &altered{Tampered{"meta", metaKey, "is not as it was written"}}
 	}
-	return meta{uint64(values[0].(int64)), uint64(values[1].(int64)), parseCatalogue(values[2].([]byte))}, nil
+	return meta{
+		uint64(values[0].(int64)), channel.Hash(values[1].([]byte)), uint64(values[2].(int64)), parseCatalogue(values[3].([]byte)),
+	}, nil
 }
 
 func (r *Registry) writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
-	values := []any{int64(m.position), int64(m.ignored), m.catalogue.bytes()}
+	values := []any{int64(m.position), m.newest[:], int64(m.ignored), m.catalogue.bytes()}
 	values = append(values, r.sealer.seal("meta", values...))
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta (one, position, ignored, catalogue, mac) VALUES (1, $1, $2, $3, $4)", values...)
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta (one, position, newest, ignored, catalogue, mac) VALUES (1, $1, $2, $3, $4, $5)", values...)
 	if err != nil {
 		return fmt.Errorf("writing the registry's position: %w", err)
 	}

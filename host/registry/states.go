@@ -139,17 +139,16 @@ func (s *states) Ignore(ledger.Entry) error {
 
 // take folds a batch as the ledger delivers it. Another process may have taken part of it. What was folded before an error
 // stands.
-func (s *states) take(batch []ledger.Entry, next ledger.Position) error {
+func (s *states) take(batch []ledger.Entry) error {
 	for _, e := range batch {
 		if e.Index < s.meta.position {
 			continue
 		}
 		if err := s.fold(e); err != nil {
-			s.meta.position = e.Index
 			return fmt.Errorf("folding entry %d: %w", e.Index, err)
 		}
+		s.meta.position, s.meta.newest = e.Index+1, e.Message.Hash()
 	}
-	s.meta.position = max(s.meta.position, next.Index)
 	return nil
 }
 

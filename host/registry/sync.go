@@ -9,25 +9,49 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
+// ErrOtherHistory says that the ledger is not the one, or no longer the one, that the registry was folded from: it was rewritten,
+// cut, or put back from an old copy. The registry stays as it is; Rebuild takes over what the ledger says now.
+var ErrOtherHistory = errors.New("the ledger does not hold what this registry was folded from")
+
 // Sync folds the ledger from where the registry stopped to its end. Several processes may do so on one file at once. Errors:
-// record.ErrMust, with everything before that record folded; ledger.ErrNoPosition when the ledger has lost what this registry
-// has seen; ledger.ErrUnavailable; the store's.
+// record.ErrMust, with everything before that record folded; ErrOtherHistory; ledger.ErrUnavailable; the store's.
 func (r *Registry) Sync(ctx context.Context) error {
 	m, err := r.current(ctx)
 	if err != nil {
 		return err
 	}
+	known := m.newest != channel.Hash{}
 	from := ledger.Position{Index: m.position}
-	err = r.Ledger.Follow(ctx, from, func(batch []ledger.Entry, next ledger.Position) error {
+	if known {
+		from.Index-- // the newest entry again, to see that it is still the same
+	}
+	err = r.Ledger.Follow(ctx, from, func(batch []ledger.Entry, _ ledger.Position) error {
+		if known {
+			if len(batch) == 0 || batch[0].Message.Hash() != m.newest {
+				return ErrOtherHistory
+			}
+			known = false
+			return r.takeAll(ctx, batch[1:])
+		}
 		if len(batch) == 0 {
 			return ledger.ErrStop
 		}
-		return r.write(ctx, func(s *states) error { return s.take(batch, next) })
+		return r.takeAll(ctx, batch)
 	})
+	if errors.Is(err, ledger.ErrNoPosition) {
+		err = fmt.Errorf("%w: %w", ErrOtherHistory, err)
+	}
 	if err != nil {
 		return fmt.Errorf("following the ledger from entry %v: %w", from, err)
 	}
 	return nil
+}
+
+func (r *Registry) takeAll(ctx context.Context, batch []ledger.Entry) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	return r.write(ctx, func(s *states) error { return s.take(batch) })
 }
 
 // current returns how far the registry has come, mended if need be.
@@ -70,7 +94,7 @@ func (r *Registry) SyncChannel(ctx context.Context, id channel.ID) error {
 		return r.Sync(ctx)
 	}
 	if f.holds() && f.row.next() > head.Message.Number() {
-		return nil
+		return f.row.sameHistory(head)
 	}
 	return r.write(ctx, func(s *states) error {
 		row, err := s.cardByTaps(id)
@@ -79,4 +103,13 @@ func (r *Registry) SyncChannel(ctx context.Context, id channel.ID) error {
 		}
 		return s.forward(row)
 	})
+}
+
+// sameHistory compares the row, which is not behind, with the channel's newest message. Another process may have folded a
+// message that came after the caller asked for the newest.
+func (c *cardRow) sameHistory(head ledger.Entry) error {
+	if c.Head.Number == head.Message.Number() && c.Head.Hash != head.Message.Hash() {
+		return fmt.Errorf("channel %v: %w", c.Taps, ErrOtherHistory)
+	}
+	return nil
 }

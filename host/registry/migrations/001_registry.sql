@@ -3,7 +3,8 @@
 
 CREATE TABLE meta (
 	one       INTEGER PRIMARY KEY CHECK (one = 1),
-	position  INTEGER NOT NULL, -- index of the next entry of the ledger
+	position  INTEGER NOT NULL, -- behind the newest entry of the ledger that was folded
+	newest    BLOB    NOT NULL, -- hash of that entry's message
 	ignored   INTEGER NOT NULL, -- messages so far that were none of an issuer's or a card's
 	catalogue BLOB    NOT NULL, -- which issuers and cards there are
 	mac       BLOB    NOT NULL
