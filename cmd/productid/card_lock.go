@@ -3,7 +3,8 @@ package main
 import "github.com/spf13/cobra"
 
 func (a *app) cardLock() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	c := &cobra.Command{
 		Use: "lock", Short: "Lock a card that was personalised without it",
 		Long: `Reads the rehearsal of a registered card once more, locks the card and puts it in service. After that nothing on it
 can be changed by anybody.`,
@@ -16,9 +17,14 @@ can be changed by anybody.`,
 			}
 			defer h.Close()
 			return a.withCard(c.Context(), func(r cardReader) error {
-				report, err := h.station(a).Lock(c.Context(), r, a.confirm(c.Context()), a.progress)
-				return a.reported(report, err)
+				order, err := h.station(a).Registered(c.Context(), r)
+				if err != nil {
+					return err
+				}
+				return a.make(c.Context(), h, r, order, dryRun)
 			})
 		},
 	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the commands and records; write nothing")
+	return c
 }

@@ -40,7 +40,6 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 			if err != nil {
 				return err
 			}
-			order.Confirm = a.confirm(c.Context())
 			if f.dryRun {
 				end, err := a.scratch()
 				if err != nil {
@@ -54,11 +53,7 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 			}
 			defer h.Close()
 			return a.withCard(c.Context(), func(r cardReader) error {
-				if f.dryRun {
-					return a.plan(c, h, r, order)
-				}
-				report, err := h.station(a).Personalise(c.Context(), r, order, a.progress)
-				return a.reported(report, err)
+				return a.make(c.Context(), h, r, order, f.dryRun)
 			})
 		},
 	}
@@ -98,6 +93,19 @@ func (f *orderFlags) parse() (station.Order, error) {
 	return o, nil
 }
 
+// make brings a card to where the order wants it, or prints what that would take.
+func (a *app) make(ctx context.Context, h *house, r cardReader, o station.Order, dryRun bool) error {
+	if dryRun {
+		return a.plan(ctx, h, r, o)
+	}
+	o.Confirm = a.confirm(ctx)
+	report, err := h.station(a).Personalise(ctx, r, o, a.progress)
+	if err != nil {
+		return err
+	}
+	return a.answerReport(report)
+}
+
 // confirm lets an irreversible step through when the card's id, or before there is one the word, is typed.
 func (a *app) confirm(ctx context.Context) func(station.Irreversible, tap.CardID) error {
 	return func(what station.Irreversible, id tap.CardID) error {
@@ -124,11 +132,8 @@ func stepOf(e station.Event) console.Step {
 	return console.Step{Code: string(e.Step), Name: e.Step.Done(), Detail: e.Detail, Took: e.Took}
 }
 
-// reported prints how far a card came.
-func (a *app) reported(r station.Report, err error) error {
-	if err != nil {
-		return err
-	}
+// answerReport prints how far a card came.
+func (a *app) answerReport(r station.Report) error {
 	return a.console.Answer(r, func(w io.Writer) {
 		console.Fields(w, "card", r.ID.String(), "state", r.State, "taps", "pidc1:"+r.Taps.String(), "issuer", "pidc1:"+r.Issuer.String(),
 			"template", r.Template.Prefix, "counter", fmt.Sprint(r.Counter))
@@ -144,8 +149,8 @@ func (a *app) scratch() (end func(), err error) {
 }
 
 // plan prints what a run would do.
-func (a *app) plan(c *cobra.Command, h *house, r cardReader, o station.Order) error {
-	plan, err := h.station(a).Plan(c.Context(), r, o)
+func (a *app) plan(ctx context.Context, h *house, r cardReader, o station.Order) error {
+	plan, err := h.station(a).Plan(ctx, r, o)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/ndef"
 	"github.com/productid/productid/pkg/t4t"
@@ -34,6 +35,10 @@ func readURL(r apdu.Transmitter) (string, error) {
 	message, err := t4t.Read(r)
 	if err != nil {
 		return "", fmt.Errorf("reading the card as a phone does: %w", err)
+	}
+	if len(message.NDEF) == 0 {
+		return "", &console.Problem{Code: "no_url", What: "reading the card's URL", Why: "the card has none yet",
+			Next: "productid card personalise makes it a card that can be tapped", Exit: console.Reader}
 	}
 	url, err := ndef.ParseURI(message.NDEF)
 	if err != nil {

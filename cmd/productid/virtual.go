@@ -77,7 +77,6 @@ func (a *app) startScript(ctx context.Context, name string, args ...string) (str
 	var talk tail
 	cmd := exec.Command(path, args...)
 	cmd.Stderr = &talk
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours: we end it in order
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return "", nil, fmt.Errorf("starting %s: %w", name, err)
@@ -115,7 +114,7 @@ func stopper(cmd *exec.Cmd, stdin io.Closer) func() {
 	return sync.OnceFunc(func() {
 		stdin.Close()
 		cmd.Process.Signal(syscall.SIGTERM)
-		kill := time.AfterFunc(patience, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		kill := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 		defer kill.Stop()
 		cmd.Wait() // how it ended says nothing: it was told to
 	})

@@ -162,16 +162,18 @@ func TestWithoutLockItStopsBeforeAndGoesOnLater(t *testing.T) {
 	w.holds(t, card)
 }
 
-func TestLockFinishesARegisteredCardOnly(t *testing.T) {
+func TestRegisteredCardIsFinishedWithoutItsOrder(t *testing.T) {
 	w, card := newWorld(t), newCard("card")
 	o := order(t)
-	_, err := w.station("acme").Lock(t.Context(), card, o.Confirm, quiet)
+	_, err := w.station("acme").Registered(t.Context(), card)
 	assert.ErrorIs(t, err, station.ErrNotRegistered)
-	assert.Equal(t, cardtest.Installed, card.State)
 	o.Lock = false
 	_, err = w.station("acme").Personalise(t.Context(), card, o, quiet)
 	require.NoError(t, err)
-	_, err = w.station("acme").Lock(t.Context(), card, o.Confirm, quiet)
+	finish, err := w.station("acme").Registered(t.Context(), card)
+	require.NoError(t, err)
+	finish.Confirm = o.Confirm
+	_, err = w.station("acme").Personalise(t.Context(), card, finish, quiet)
 	require.NoError(t, err)
 	w.holds(t, card)
 }

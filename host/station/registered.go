@@ -1,0 +1,41 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/record"
+)
+
+// Registered returns the order that finishes a card which was personalised without being locked: what it is to be
+// follows from its registration. Confirm is the caller's to set. A card that is not registered is ErrNotRegistered.
+// Nothing is written.
+func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, error) {
+	known, err := s.lookUp(ctx, t)
+	if errors.Is(err, registry.ErrUnknownCard) {
+		err = ErrNotRegistered
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("looking up the card's registration: %w", err)
+	}
+	return Order{Template: known.Template, Algorithm: known.Key.Algorithm(), Lock: true}, nil
+}
+
+func (s *Station) lookUp(ctx context.Context, t apdu.Transmitter) (record.Card, error) {
+	client, err := card.Open(t)
+	if err != nil {
+		return record.Card{}, err
+	}
+	info, err := client.Info()
+	if err != nil {
+		return record.Card{}, err
+	}
+	if err := s.Registry.Sync(ctx); err != nil {
+		return record.Card{}, err
+	}
+	return s.Registry.Card(ctx, info.ID)
+}
