@@ -64,18 +64,20 @@ func (w *world) answers(lives []life) answers {
 	return a
 }
 
-// What somebody alters in the live file changes no answer, and is named.
-func TestAnAlteredRowChangesNoAnswer(t *testing.T) {
+// alteration is what somebody does to the live file.
+type alteration struct {
+	text  string
+	args  []any
+	table string // that is named
+	key   string // "" where any key will do, or the tap channel of card a
+}
+
+func alterations() map[string]alteration {
 	a, b := taptest.NewCard("a"), taptest.NewCard("b")
 	idA, idB := a.ID(), b.ID()
 	invented := taptest.NewCard("invented").ID()
 	const head = "SELECT taps FROM cards WHERE id = $1"
-	for name, row := range map[string]struct {
-		text  string
-		args  []any
-		table string
-		key   string // "" is the tap channel of card a
-	}{
+	return map[string]alteration{
 		"a card's key":             {"UPDATE cards SET key = (SELECT key FROM cards WHERE id = $2) WHERE id = $1", []any{idA[:], idB[:]}, "cards", idA.String()},
 		"a card's algorithm":       {"UPDATE cards SET alg = 9 WHERE id = $1", []any{idA[:]}, "cards", idA.String()},
 		"a card's template":        {"UPDATE cards SET prefix = 'https://evil.example.com/?i=' WHERE id = $1", []any{idA[:]}, "cards", idA.String()},
@@ -106,7 +108,12 @@ func TestAnAlteredRowChangesNoAnswer(t *testing.T) {
 		"an issuer":                {"UPDATE issuers SET name = 'evil'", nil, "issuers", ""},
 		"an issuer that is gone":   {"DELETE FROM issuers", nil, "issuers", ""},
 		"an invented issuer":       {"INSERT INTO issuers SELECT zeroblob(32), name, url, log, network, next, opened_hash, opened_index, opened_ms, head_number, head_hash, head_index, head_ms, mac FROM issuers", nil, "issuers", ""},
-	} {
+	}
+}
+
+// What somebody alters in the live file changes no answer, and is named.
+func TestAnAlteredRowChangesNoAnswer(t *testing.T) {
+	for name, row := range alterations() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			_, lives := w.populate("a", "b")

@@ -62,15 +62,11 @@ func TestParseKeepsWhatItDoesNotKnow(t *testing.T) {
 	assert.Equal(t, body, string(r.Raw))
 }
 
-func TestParseRefusesMembersOfAWrongForm(t *testing.T) {
-	card, chain := taptest.NewCard("a"), recordtest.NewChain("a")
-	good := map[string][]byte{
-		"issuer":     recordtest.Body(recordtest.Opened("issuer")),
-		"registered": recordtest.Body(recordtest.Registered(card, chain.ID(), chain.ID())),
-		"in service": recordtest.Body(recordtest.InService(1)),
-		"tap":        recordtest.Body(recordtest.Tapped(card, 9)),
-	}
-	for _, row := range []struct{ kind, member, value string }{
+// wrongForm puts a value that is not of its form into a good body.
+type wrongForm struct{ kind, member, value string }
+
+func wrongForms() []wrongForm {
+	return []wrongForm{
 		{"issuer", "name", `""`},
 		{"issuer", "log", `""`},
 		{"issuer", "network", `"both"`},
@@ -110,7 +106,18 @@ func TestParseRefusesMembersOfAWrongForm(t *testing.T) {
 		{"tap", "skipped", `{}`},
 		{"tap", "payloadHash", `"x"`},
 		{"tap", "payload", `null`},
-	} {
+	}
+}
+
+func TestParseRefusesMembersOfAWrongForm(t *testing.T) {
+	card, chain := taptest.NewCard("a"), recordtest.NewChain("a")
+	good := map[string][]byte{
+		"issuer":     recordtest.Body(recordtest.Opened("issuer")),
+		"registered": recordtest.Body(recordtest.Registered(card, chain.ID(), chain.ID())),
+		"in service": recordtest.Body(recordtest.InService(1)),
+		"tap":        recordtest.Body(recordtest.Tapped(card, 9)),
+	}
+	for _, row := range wrongForms() {
 		t.Run(row.kind+" "+row.member+" "+row.value, func(t *testing.T) {
 			var o map[string]json.RawMessage
 			require.NoError(t, json.Unmarshal(good[row.kind], &o))
