@@ -3,6 +3,7 @@ package productid.sim;
 import com.licel.jcardsim.base.ApduCase;
 import com.licel.jcardsim.base.SimulatorRuntime;
 import com.licel.jcardsim.base.SimulatorSystem;
+import java.util.Arrays;
 import javacard.framework.AID;
 import javacard.framework.Applet;
 import javacard.framework.ISO7816;
@@ -10,6 +11,8 @@ import javacard.framework.ISO7816;
 /** jCardSim's runtime with transactions that hold and with the status words of a card's own system. */
 final class CardRuntime extends SimulatorRuntime {
     private static final int AID_MAX = 16;
+    /** Five bytes and 255 of data. jCardSim's buffer has no room for the Le behind those; a card keeps none there. */
+    private static final int COMMAND_MAX = 260;
 
     final Memory memory = new Memory();
     final TransientArrays transientArrays;
@@ -45,7 +48,7 @@ final class CardRuntime extends SimulatorRuntime {
         return installed && array != shortAPDU.getBuffer() && transientArrays.isTransient(array) == 0;
     }
 
-    boolean watchesFields() {
+    boolean isInstalled() {
         return installed;
     }
 
@@ -58,7 +61,7 @@ final class CardRuntime extends SimulatorRuntime {
         if (!isWellFormed(command)) {
             return word(ISO7816.SW_WRONG_LENGTH);
         }
-        byte[] answer = super.transmitCommand(command);
+        byte[] answer = super.transmitCommand(Arrays.copyOf(command, Math.min(command.length, COMMAND_MAX)));
         if (memory.lost() != null) {
             throw memory.lost();
         }

@@ -24,7 +24,7 @@ public final class Hooks {
 
     public static void putField(Object target, int value, Class<?> owner, String name) {
         Field field = field(owner, name);
-        if (!CardRuntime.current().watchesFields()) {
+        if (!CardRuntime.current().isInstalled()) {
             set(field, target, narrow(field.getType(), value));
             return;
         }
@@ -35,7 +35,7 @@ public final class Hooks {
 
     public static void putField(Object target, Object value, Class<?> owner, String name) {
         Field field = field(owner, name);
-        if (!CardRuntime.current().watchesFields()) {
+        if (!CardRuntime.current().isInstalled()) {
             set(field, target, value);
             return;
         }
@@ -131,7 +131,7 @@ public final class Hooks {
     /** A setter of a key is about to run, or has run: a persistent write whose old value the simulator does not keep. */
     public static void keyWrite() {
         CardRuntime card = CardRuntime.current();
-        if (card.watchesFields()) {
+        if (card.isInstalled()) {
             card.memory.keyWrite();
         }
     }

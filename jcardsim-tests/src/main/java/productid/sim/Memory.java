@@ -93,7 +93,9 @@ public final class Memory {
     /** A write that happens wholly or not at all, and is undone with the transaction around it. */
     void atomic(int size, Runnable write, Runnable revert) {
         reserve(size);
-        begins(false, () -> { });
+        if (startsTornWrite()) {
+            cut("at write " + writes);
+        }
         if (inTransaction) {
             undo.push(revert);
         }
@@ -103,7 +105,14 @@ public final class Memory {
 
     /** A write that no transaction undoes and that a tear leaves undefined, now or until the open transaction ends. */
     void nonAtomic(Runnable write, Runnable scramble) {
-        begins(true, scramble);
+        boolean torn = startsTornWrite();
+        if (torn || points == tearPoint) {
+            scramble.run();
+        }
+        if (torn) {
+            cut("within write " + writes);
+        }
+        point("within write " + writes);
         write.run();
         if (inTransaction) {
             undefinedIfTorn.add(scramble);
@@ -132,22 +141,9 @@ public final class Memory {
         lost = null;
     }
 
-    private void begins(boolean leavesGarbage, Runnable scramble) {
+    private boolean startsTornWrite() {
         point("before write " + (writes + 1));
-        boolean torn = ++writes == tearWrite;
-        if (!leavesGarbage) {
-            if (torn) {
-                cut("at write " + writes);
-            }
-            return;
-        }
-        if (torn || points == tearPoint) {
-            scramble.run();
-        }
-        if (torn) {
-            cut("within write " + writes);
-        }
-        point("within write " + writes);
+        return ++writes == tearWrite;
     }
 
     private void ends() {
