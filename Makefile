@@ -27,7 +27,7 @@ test: build lint ## everything continuous integration checks: Go with and withou
 	bin/productid demo --once --reader sim
 
 build: setup $(CLASSES) $(SIM) ## the binary bin/productid, the applet's classes and the virtual card
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/productid ./cmd/productid
+	@CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/productid ./cmd/productid
 
 applet: setup $(CLASSES) ## compile the applet's classes by Ant
 
@@ -52,9 +52,10 @@ setup:
 	@scripts/setup.sh
 
 $(CLASSES): $(shell find applet -name '*.java' -o -name build.xml)
-	ant -q -f applet/build.xml classes
+	@ant -q -S -f applet/build.xml classes
 	@touch $@
 
 $(SIM): $(shell find jcardsim-tests/src/main -type f 2>/dev/null) jcardsim-tests/pom.xml
-	$(MVN) -q -DskipTests package
+	@mkdir -p jcardsim-tests/target
+	@$(MVN) -q -DskipTests package >jcardsim-tests/target/build.log || { cat jcardsim-tests/target/build.log; exit 1; }
 	@touch $@

@@ -20,6 +20,11 @@ git|git
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
+# Runs a command and shows what it says only when it fails.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
+
 present() { case $1 in /*) [ -e "$1" ] ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
 
 # A newer Debian names its default JDK otherwise.
@@ -40,9 +45,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 1
   fi
   say "installing ${missing[*]}"
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
   quietly as_root apt-get update -qq
   packages=()
   for name in "${missing[@]}"; do packages+=("$(package "$name")"); done
@@ -60,11 +62,11 @@ fi
 
 if ! GOFLAGS=-mod=mod GOPROXY=off go mod download >/dev/null 2>&1; then
   say "fetching Go modules"
-  go mod download
+  quietly go mod download
 fi
 
 simulator=3.0.6.0
 if [ ! -f "$HOME/.m2/repository/com/klinec/jcardsim/$simulator/jcardsim-$simulator.jar" ]; then
   say "fetching the Java Card simulator and the test libraries"
-  mvn -q -B -Dstyle.color=never -f jcardsim-tests/pom.xml dependency:go-offline
+  quietly mvn -B -Dstyle.color=never -f jcardsim-tests/pom.xml dependency:go-offline
 fi
