@@ -25,10 +25,19 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{interrupted(), ofStations(), ofReaders(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
+}
+
+// maybe stands first: what may be done must never be called undone, whatever else is in the chain.
+func maybe() []entry {
+	const next = "run the same command again: it finds out, and records nothing twice"
+	return []entry{
+		is(ledger.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether the ledger recorded it", next),
+		is(store.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether it was written", next),
+	}
 }
 
 func interrupted() []entry {
@@ -65,7 +74,6 @@ func ofReaders() []entry {
 
 func ofLedgers() []entry {
 	return []entry{
-		is(ledger.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether the ledger recorded it", "run the same command again: it finds out, and records nothing twice"),
 		is(ledger.ErrUnavailable, Unreachable, "ledger_unavailable", "the ledger does not answer; nothing was written", "see productid ledger info, then run it again"),
 		is(ledger.ErrInvalidProof, No, "invalid_proof", "the proof does not hold under the keys that were trusted", "check which log key or policy you trust; if it is the right one, the receipt is not genuine"),
 		is(ledger.ErrNotListed, Failure, "not_listed", "the channel is not admitted to this ledger", "register the card with productid card personalise"),
@@ -119,7 +127,6 @@ func ofFormats() []entry {
 
 func ofMachines() []entry {
 	return []entry{
-		is(store.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether it was written", "run the same command again: it finds out, and writes nothing twice"),
 		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
 		is(tlog.ErrCorrupt, Failure, "ledger_altered", "the ledger's file was altered or damaged", "trust no answer of it; put back a copy that productid ledger verify accepts"),
 		is(tlog.ErrOtherLog, Failure, "other_ledger", "the file is the ledger of another installation", "check --ledger and --data: they belong together"),

@@ -16,8 +16,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/pcsc"
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/simcard"
+	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -152,6 +160,34 @@ func TestCatalogueIsComplete(t *testing.T) {
 		assert.NotEmpty(t, e.why, e.code)
 		assert.NotEmpty(t, e.next, e.code)
 		assert.NotEqual(t, OK, e.exit, e.code)
+	}
+}
+
+func TestCodesAndExitsAreStable(t *testing.T) {
+	for _, row := range []struct {
+		err  error
+		code string
+		exit Exit
+	}{
+		{fmt.Errorf("recording: %w: %w", ledger.ErrUncertain, context.Canceled), "uncertain", Uncertain},
+		{fmt.Errorf("recording: %w", store.ErrUncertain), "uncertain", Uncertain},
+		{ledger.ErrUnavailable, "ledger_unavailable", Unreachable},
+		{&ledger.Conflict{}, "conflict", Failure},
+		{fmt.Errorf("rehearsal: %w: %w", station.ErrRehearsal, tap.ErrBadSignature), "rehearsal_failed", Reader},
+		{tap.ErrBadSignature, "bad_signature", No},
+		{channel.ErrBrokenChain, "broken_chain", No},
+		{registry.ErrUnknownCard, "unknown_card", No},
+		{pcsc.ErrNoCard, "no_card", Reader},
+		{errors.Join(simcard.ErrTorn, io.EOF), "card_torn", Reader},
+		{apdu.StatusUnknown, "card_refused", Reader},
+		{errors.Join(card.ErrNotOurs, apdu.StatusNotFound), "not_our_card", Reader},
+		{tlog.ErrCorrupt, "ledger_altered", Failure},
+		{errors.New("anything"), "failure", Failure},
+	} {
+		p := Explain(row.err)
+		assert.Equal(t, row.code, p.Code, row.err)
+		assert.Equal(t, row.exit, p.Exit, row.err)
+		assert.ErrorIs(t, &p, row.err)
 	}
 }
 
