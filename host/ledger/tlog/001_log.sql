@@ -6,11 +6,13 @@ CREATE TABLE log (
 	checkpoint   BLOB NOT NULL
 ) STRICT;
 
--- Admitted channels. head is the leaf of the newest message, -1 for none: said
--- a second time here so that a row that went missing from entry is noticed.
+-- Admitted channels. id is made from the author's key, so that entries of a
+-- channel are found, and its missing row is noticed, without this table. head is
+-- the leaf of the newest message, -1 for none: said a second time here so that a
+-- row that went missing from entry is noticed.
 CREATE TABLE channel (
 	id     INTEGER PRIMARY KEY,
-	author BLOB NOT NULL UNIQUE,
+	author BLOB NOT NULL,
 	head   INTEGER NOT NULL DEFAULT -1
 ) STRICT;
 

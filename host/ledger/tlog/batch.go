@@ -71,6 +71,9 @@ func (l *Log) batch(ctx context.Context, tx *sql.Tx) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := v.checkEnd(); err != nil {
+		return nil, err
+	}
 	b := &batch{view: v, size: int64(v.tree.Size), chains: map[channel.ID]*chain{}, fresh: map[channel.Hash]ledger.Entry{}}
 	if l.frontier.tree.is(v.tree.text) {
 		v.hashes, b.time = maps.Clone(l.frontier.hashes), l.frontier.time
@@ -161,7 +164,7 @@ func (b *batch) before(m channel.Message, c *chain) (ledger.Entry, error) {
 			return e, nil
 		}
 	}
-	return b.message(m.Channel(), c.key, int64(m.Number()))
+	return b.message(c, int64(m.Number()))
 }
 
 // append adds the leaf of m, which is its channel's next message.
@@ -180,11 +183,11 @@ func (b *batch) append(m channel.Message, c *chain) (ledger.Entry, error) {
 	for _, h := range hashes {
 		joined = append(joined, h[:]...)
 	}
-	err = b.exec(b.stmts.insert, b.size, c.key, int64(m.Number()), now, joined, m.Stub().Bytes(), m.Payload())
+	err = b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), now, joined, m.Stub().Bytes(), m.Payload())
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	if err := b.exec(b.stmts.setHead, b.size, c.key); err != nil {
+	if err := b.exec(b.stmts.setHead, b.size, key(c.id)); err != nil {
 		return ledger.Entry{}, err
 	}
 	b.keepHashes(b.size, joined)

@@ -51,7 +51,7 @@ func (l *Log) Check(ctx context.Context, progress func(done, size uint64)) (Repo
 	for _, line := range structure {
 		report.add("structure of the file: %s", line)
 	}
-	err = l.read(ctx, func(v *view) error {
+	err = l.snapshot(ctx, func(v *view) error {
 		report.Size, report.Root = v.tree.Size, v.tree.Root
 		c := &checker{view: v, Report: &report, progress: progress}
 		return c.run()
@@ -84,6 +84,9 @@ type checkedChannel struct {
 }
 
 func (c *checker) run() error {
+	if err := c.checkOwner(); err != nil {
+		return err
+	}
 	if err := c.readChannels(); err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (c *checker) run() error {
 	for rows.Next() {
 		var r row
 		if err := r.scan(rows); err != nil {
-			return unavailable(c.ctx, err)
+			return err
 		}
 		c.leaf(r)
 		if c.progress != nil && c.next%1024 == 0 {
@@ -109,6 +112,14 @@ func (c *checker) run() error {
 	return nil
 }
 
+func (c *checker) checkOwner() error {
+	origin, key, err := owner(c.ctx, c.tx)
+	if err == nil && (origin != c.log.o.Origin || key != c.log.o.Signer.VerifierKey()) {
+		c.add("file says that it belongs to origin %q, key %s", origin, key)
+	}
+	return err
+}
+
 func (c *checker) readChannels() error {
 	c.channels = map[int64]*checkedChannel{}
 	rows, err := c.tx.QueryContext(c.ctx, "SELECT id, author, head FROM channel")
@@ -117,18 +128,21 @@ func (c *checker) readChannels() error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key int64
+		var id int64
 		var author []byte
 		ch := &checkedChannel{last: -1}
-		if err := rows.Scan(&key, &author, &ch.head); err != nil {
-			return unavailable(c.ctx, err)
+		if err := rows.Scan(&id, &author, &ch.head); err != nil {
+			return corrupt("%w", err)
 		}
 		if len(author) != len(ch.id) {
-			c.add("channel row %d has an id of %d bytes", key, len(author))
+			c.add("channel row %d has an author of %d bytes", id, len(author))
 			continue
 		}
 		ch.id = channel.ID(author)
-		c.channels[key] = ch
+		c.channels[id] = ch
+		if id != key(ch.id) {
+			c.add("channel row %d is that of channel %s, which belongs in row %d", id, ch.id, key(ch.id))
+		}
 	}
 	c.Channels = len(c.channels)
 	if err := rows.Err(); err != nil {
@@ -215,9 +229,9 @@ func (c *checker) end() {
 	if root != c.tree.Root {
 		c.add("leaves do not give the root of the checkpoint of %d", c.tree.Size)
 	}
-	for key, ch := range c.channels {
+	for _, ch := range c.channels {
 		if ch.head != ch.last {
-			c.add("channel %s, row %d, has leaf %d as its newest, and leaf %d is", ch.id, key, ch.head, ch.last)
+			c.add("channel %s has leaf %d as its newest, and leaf %d is", ch.id, ch.head, ch.last)
 		}
 	}
 	if c.progress != nil {

@@ -53,7 +53,7 @@ func (l *Log) Range(ctx context.Context, id channel.ID, from uint64, n int) (ent
 			return err
 		}
 		n := min(uint64(n), c.next-from)
-		entries, err = v.messages(id, c.key, int64(from), int(n))
+		entries, err = v.messages(c, int64(from), int(n))
 		if err == nil && uint64(len(entries)) != n {
 			return corrupt("messages of channel %s after %d are missing", id, from+uint64(len(entries)))
 		}
@@ -97,7 +97,7 @@ func (v *view) find(id channel.ID, n uint64) (ledger.Entry, error) {
 	if n >= c.next {
 		return ledger.Entry{}, fmt.Errorf("message %d of channel %s: %w", n, id, ledger.ErrNoMessage)
 	}
-	return v.message(id, c.key, int64(n))
+	return v.message(c, int64(n))
 }
 
 // Checkpoint returns the newest signed checkpoint, C2SP tlog-checkpoint.

@@ -116,13 +116,13 @@ func Open(ctx context.Context, path string, o Options) (*Log, error) {
 }
 
 // begin makes the file this log's, or checks that it is.
-func (l *Log) begin(ctx context.Context) (err error) {
+func (l *Log) begin(ctx context.Context) error {
 	if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.found(ctx, tx) }); err != nil {
 		return err
 	}
-	var origin, key string
-	if err := l.db.Read().QueryRowContext(ctx, "SELECT origin, verifier_key FROM log").Scan(&origin, &key); err != nil {
-		return unavailable(ctx, err)
+	origin, key, err := owner(ctx, l.db.Read())
+	if err != nil {
+		return err
 	}
 	if origin != l.o.Origin || key != l.o.Signer.VerifierKey() {
 		return fmt.Errorf("%w: origin %q, key %s", ErrOtherLog, origin, key)
@@ -136,6 +136,20 @@ func (l *Log) begin(ctx context.Context) (err error) {
 	return l.read(ctx, func(v *view) error { return v.checkRoot() })
 }
 
+// owner returns whose log the file says it is.
+func owner(ctx context.Context, q interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) (origin, key string, err error) {
+	err = q.QueryRowContext(ctx, "SELECT origin, verifier_key FROM log").Scan(&origin, &key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", "", errNoLog
+	}
+	if err != nil {
+		return "", "", unavailable(ctx, err)
+	}
+	return origin, key, nil
+}
+
 // found gives a new file its one row: whose log it is, and the empty tree's
 // checkpoint.
 func (l *Log) found(ctx context.Context, tx *sql.Tx) error {
@@ -147,7 +161,7 @@ func (l *Log) found(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO log VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING",
+	_, err = tx.ExecContext(ctx, "INSERT INTO log SELECT 1, $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM log) AND NOT EXISTS (SELECT 1 FROM entry)",
 		l.o.Origin, l.o.Signer.VerifierKey(), checkpoint)
 	return err
 }
@@ -160,13 +174,23 @@ func (l *Log) List(ctx context.Context, ids ...channel.ID) error {
 		return err
 	}
 	return outcome(l.db.Update(ctx, func(tx *sql.Tx) error {
+		v, err := l.view(ctx, tx, l.writing)
 		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO channel (author) VALUES ($1) ON CONFLICT DO NOTHING", id[:]); err != nil {
-				return fmt.Errorf("listing channel %s: %w", id, err)
+			if err == nil {
+				err = v.list(id)
 			}
 		}
-		return nil
+		return err
 	}))
+}
+
+// list admits a channel that is not listed, unless the file has messages of it.
+func (v *view) list(id channel.ID) error {
+	_, err := v.chain(id)
+	if errors.Is(err, ledger.ErrNotListed) {
+		return v.exec(v.stmts.list, key(id), id[:])
+	}
+	return err
 }
 
 // Submit records m as ledger.Ledger says. The receipt is Final: committed and

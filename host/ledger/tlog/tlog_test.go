@@ -206,6 +206,29 @@ func TestTimeNeverGoesBack(t *testing.T) {
 	requireClean(t, l)
 }
 
+func TestErrorsOfTheStoreInTheLedgersWords(t *testing.T) {
+	disk := errors.New("disk is full")
+	for _, row := range []struct {
+		name      string
+		err       error
+		want      error
+		uncertain bool
+	}{
+		{"commit failed", fmt.Errorf("%w: %w", store.ErrUncertain, disk), ledger.ErrUncertain, true},
+		{"left while it was written", fmt.Errorf("%w: %w", store.ErrUncertain, context.Canceled), ledger.ErrUncertain, true},
+		{"writer stopped", fmt.Errorf("%w: %w", store.ErrNotWritten, store.ErrBroken), ledger.ErrUnavailable, false},
+		{"rolled back", fmt.Errorf("%w: %w", store.ErrNotWritten, disk), ledger.ErrUnavailable, false},
+		{"left in time", fmt.Errorf("%w: %w", store.ErrNotWritten, context.Canceled), context.Canceled, false},
+		{"refused", ledger.ErrNotListed, ledger.ErrNotListed, false},
+	} {
+		err := outcome(row.err)
+		assert.ErrorIs(t, err, row.want, row.name)
+		assert.ErrorIs(t, err, row.err, row.name)
+		assert.Equal(t, row.uncertain, errors.Is(err, ledger.ErrUncertain), row.name)
+	}
+	assert.NoError(t, outcome(nil))
+}
+
 func TestConsistencyOfAllSizes(t *testing.T) {
 	const size = 21
 	l := openAt(t, newPath(t))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -18,7 +19,7 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, hashes, head, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
+	checkpoint, hashes, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
 }
 
 // rowColumns are what row.scan reads.
@@ -30,9 +31,11 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		stmt **sql.Stmt
 		text string
 	}{
-		{&s.checkpoint, "SELECT checkpoint FROM log"},
+		{&s.checkpoint, "SELECT checkpoint, coalesce((SELECT max(leaf) FROM entry), -1) FROM log"},
 		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
-		{&s.head, "SELECT id, head, coalesce((SELECT max(number) FROM entry WHERE channel = id), -1) FROM channel WHERE author = $1"},
+		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
+			" FROM (SELECT 1) LEFT JOIN channel ON id = $1"},
+		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
 		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
 		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
 		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
@@ -56,11 +59,30 @@ type view struct {
 	tx     *sql.Tx
 	stmts  *statements
 	tree   *signedTree
+	last   int64                 // leaf in the file
 	hashes map[int64]merkle.Hash // those read or made already
 }
 
-// read runs fn on the log as it is now.
+// read runs fn on the log as it is now, when the file ends where its checkpoint
+// does.
 func (l *Log) read(ctx context.Context, fn func(*view) error) error {
+	return l.snapshot(ctx, func(v *view) error {
+		if err := v.checkEnd(); err != nil {
+			return err
+		}
+		return fn(v)
+	})
+}
+
+func (v *view) checkEnd() error {
+	if uint64(v.last+1) != v.tree.Size {
+		return corrupt("last leaf is %d under a checkpoint of %d", v.last, v.tree.Size)
+	}
+	return nil
+}
+
+// snapshot runs fn on the file as it is now.
+func (l *Log) snapshot(ctx context.Context, fn func(*view) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -82,12 +104,12 @@ func (l *Log) read(ctx context.Context, fn func(*view) error) error {
 func (l *Log) view(ctx context.Context, tx *sql.Tx, stmts *statements) (*view, error) {
 	v := &view{ctx: ctx, log: l, tx: tx, stmts: stmts, hashes: map[int64]merkle.Hash{}}
 	var text []byte
-	err := v.row(stmts.checkpoint).Scan(&text)
+	err := v.one(stmts.checkpoint, nil, &text, &v.last)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, corrupt("checkpoint is missing")
+		return nil, errNoLog
 	}
 	if err != nil {
-		return nil, unavailable(ctx, err)
+		return nil, err
 	}
 	if v.tree, err = l.open(text); err != nil {
 		return nil, err
@@ -106,8 +128,24 @@ func unavailable(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
 }
 
-func (v *view) row(stmt *sql.Stmt, args ...any) *sql.Row {
-	return v.tx.StmtContext(v.ctx, stmt).QueryRowContext(v.ctx, args...)
+// one reads the one row that a statement selects, or returns sql.ErrNoRows. A
+// value of another type than this log writes is damage.
+func (v *view) one(stmt *sql.Stmt, args []any, into ...any) error {
+	rows, err := v.tx.StmtContext(v.ctx, stmt).QueryContext(v.ctx, args...)
+	if err != nil {
+		return unavailable(v.ctx, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return unavailable(v.ctx, err)
+		}
+		return sql.ErrNoRows
+	}
+	if err := rows.Scan(into...); err != nil {
+		return corrupt("%w", err)
+	}
+	return nil
 }
 
 func (v *view) exec(stmt *sql.Stmt, args ...any) error {
@@ -124,7 +162,11 @@ type row struct {
 }
 
 func (r *row) scan(rows *sql.Rows) error {
-	return rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
+	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
+	if err != nil {
+		return corrupt("%w", err)
+	}
+	return nil
 }
 
 // rows runs a statement that selects rowColumns.
@@ -138,7 +180,7 @@ func (v *view) rows(stmt *sql.Stmt, args ...any) ([]row, error) {
 	for found.Next() {
 		var r row
 		if err := r.scan(found); err != nil {
-			return nil, unavailable(v.ctx, err)
+			return nil, err
 		}
 		rows = append(rows, r)
 	}
@@ -148,43 +190,50 @@ func (v *view) rows(stmt *sql.Stmt, args ...any) ([]row, error) {
 	return rows, nil
 }
 
-// chain is a listed channel: its key in the file and how many messages it has.
+// chain is a listed channel.
 type chain struct {
-	key  int64
-	next uint64
+	id   channel.ID
+	next uint64       // how many messages it has
 	head ledger.Entry // zero where next is 0
 }
+
+// key returns the number that stands for a channel in the file: the beginning of
+// the author's key, without its last bit to be positive.
+func key(id channel.ID) int64 { return int64(binary.BigEndian.Uint64(id[:8]) >> 1) }
 
 // chain returns a listed channel with its verified head. Channel and entry each
 // say which message is the newest, and must agree.
 func (v *view) chain(id channel.ID) (*chain, error) {
-	var c chain
+	c := &chain{id: id}
+	var author []byte
 	var head, newest int64
-	err := v.row(v.stmts.head, id[:]).Scan(&c.key, &head, &newest)
-	if errors.Is(err, sql.ErrNoRows) {
+	if err := v.one(v.stmts.head, []any{key(id)}, &author, &head, &newest); err != nil {
+		return nil, err
+	}
+	switch {
+	case author == nil && newest < 0:
 		return nil, fmt.Errorf("channel %s: %w", id, ledger.ErrNotListed)
+	case !bytes.Equal(author, id[:]):
+		return nil, corrupt("channel row %d is not that of channel %s", key(id), id)
+	case head < 0 && newest < 0:
+		return c, nil
 	}
-	if err != nil {
-		return nil, unavailable(v.ctx, err)
-	}
-	if head < 0 && newest < 0 {
-		return &c, nil
-	}
-	if c.head, err = v.message(id, c.key, newest); err != nil {
+	var err error
+	if c.head, err = v.message(c, newest); err != nil {
 		return nil, err
 	}
 	if int64(c.head.Index) != head {
 		return nil, corrupt("newest message of channel %s is leaf %d, not %d", id, c.head.Index, head)
 	}
 	c.next = c.head.Message.Number() + 1
-	return &c, nil
+	return c, nil
 }
 
 // message returns a message that the channel must have.
-func (v *view) message(id channel.ID, key, number int64) (ledger.Entry, error) {
-	entries, err := v.messages(id, key, number, 1)
+func (v *view) message(c *chain, number int64) (ledger.Entry, error) {
+	entries, err := v.messages(c, number, 1)
 	if err == nil && len(entries) == 0 {
-		err = corrupt("message %d of channel %s is missing", number, id)
+		err = corrupt("message %d of channel %s is missing", number, c.id)
 	}
 	if err != nil {
 		return ledger.Entry{}, err
@@ -193,8 +242,8 @@ func (v *view) message(id channel.ID, key, number int64) (ledger.Entry, error) {
 }
 
 // messages returns up to n messages of a channel, in order and without gap.
-func (v *view) messages(id channel.ID, key, from int64, n int) ([]ledger.Entry, error) {
-	rows, err := v.rows(v.stmts.numbers, key, from, n)
+func (v *view) messages(c *chain, from int64, n int) ([]ledger.Entry, error) {
+	rows, err := v.rows(v.stmts.numbers, key(c.id), from, n)
 	if err != nil {
 		return nil, err
 	}
@@ -204,8 +253,8 @@ func (v *view) messages(id channel.ID, key, from int64, n int) ([]ledger.Entry, 
 		if err != nil {
 			return nil, err
 		}
-		if m := e.Message; m.Channel() != id || m.Number() != uint64(from)+uint64(i) {
-			return nil, corrupt("leaf %d is message %d of channel %s, not %d of %s", r.leaf, m.Number(), m.Channel(), from+int64(i), id)
+		if m := e.Message; m.Channel() != c.id || m.Number() != uint64(from)+uint64(i) {
+			return nil, corrupt("leaf %d is message %d of channel %s, not %d of %s", r.leaf, m.Number(), m.Channel(), from+int64(i), c.id)
 		}
 		entries = append(entries, e)
 	}
@@ -275,6 +324,9 @@ func (v *view) receipt(e ledger.Entry) (ledger.Receipt, error) {
 	return e.Receipt(v.log.o.Origin, ledger.Final, proof), nil
 }
 
+// errNoLog is of a file whose log was taken away.
+var errNoLog = corrupt("row of the log is missing")
+
 // checkRoot reports whether the file's hashes give the checkpoint's root.
 func (v *view) checkRoot() error {
 	root, err := merkle.TreeHash(int64(v.tree.Size), v)
@@ -307,12 +359,12 @@ func (v *view) ReadHashes(indexes []int64) ([]merkle.Hash, error) {
 // readHashesOf reads the hashes that stand in the row of a leaf.
 func (v *view) readHashesOf(leaf int64) error {
 	var b []byte
-	err := v.row(v.stmts.hashes, leaf).Scan(&b)
+	err := v.one(v.stmts.hashes, []any{leaf}, &b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return corrupt("leaf %d is missing", leaf)
 	}
 	if err != nil {
-		return unavailable(v.ctx, err)
+		return err
 	}
 	if len(b) != hashesOf(leaf)*merkle.HashSize {
 		return corrupt("leaf %d has %d bytes of hashes", leaf, len(b))
