@@ -104,12 +104,23 @@ final class TapCounter {
     }
 
     /**
-     * True if the place of the next number still holds the one of a lap before. If it does not, its memory fails, and what
-     * it last held may have been the very number that is next: it is passed over, not used twice.
+     * True if the place of the next number still holds what it must: the number of a lap before, nothing in the first lap.
+     * If it does not, its memory fails, and what it last held may have been the very number that is next: it is passed
+     * over, not used twice.
      */
     private boolean isSlotSound() {
         short index = index(slot, (short) 0);
-        return isLess(slot, (short) 0, SECOND_LAP, (short) 0) || isValid(index, (short) (index * SLOT_LENGTH));
+        short at = (short) (index * SLOT_LENGTH);
+        return isLess(slot, (short) 0, SECOND_LAP, (short) 0) ? isBlank(at) : isValid(index, at);
+    }
+
+    private boolean isBlank(short at) {
+        for (short i = at; i < (short) (at + SLOT_LENGTH); i++) {
+            if (ring[i] != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Writes the slot to its place by one atomic copy; false if it does not read back. */
