@@ -10,7 +10,7 @@ import (
 // Retry returns the number of the first message in a card's tap channel that carries this retry key: the part of the member
 // "retry" of a tap before the dot. It knows the channel as far as it was folded: call SyncChannel first.
 //
-// The time it takes grows with the number of keys in the channel, by about 2 µs each: all are summed up, for one that was
+// The time it takes grows with the number of keys in the channel, by about 4 µs each: all are summed up, for one that was
 // deleted is to be noticed.
 func (r *Registry) Retry(ctx context.Context, taps channel.ID, key string) (uint64, bool, error) {
 	f, err := r.read(ctx, r.readCardByTaps, taps[:])

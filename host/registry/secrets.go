@@ -153,6 +153,9 @@ func LoadSecrets(dir string) (Secrets, error) {
 	if err := d.Decode(&file); err != nil {
 		return Secrets{}, fmt.Errorf("loading secrets from %s: %w", path, err)
 	}
+	if d.More() {
+		return Secrets{}, fmt.Errorf("loading secrets from %s: something stands behind them", path)
+	}
 	if file.Version != secretsVersion {
 		return Secrets{}, fmt.Errorf("loading secrets from %s: version %d, this program knows %d", path, file.Version, secretsVersion)
 	}

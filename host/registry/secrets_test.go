@@ -98,6 +98,7 @@ func TestDamagedSecretsAreRefused(t *testing.T) {
 	for name, bad := range map[string]string{
 		"cut off":         string(good[:len(good)/2]),
 		"empty":           "",
+		"twice":           string(good) + string(good),
 		"another version": strings.Replace(string(good), `"version": 1`, `"version": 2`, 1),
 		"unknown member":  strings.Replace(string(good), `"version"`, `"x": 1, "version"`, 1),
 		"no seed":         strings.Replace(string(good), `"tapMaster"`, `"issuer"`, 1),
