@@ -71,8 +71,23 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		a.console = a.openConsole()
 		return nil
 	}
+	root.SetHelpCommand(help())
 	root.AddCommand(a.demo(), a.card(), a.tap(), a.ledger(), a.channel(), a.inspect(), a.reader(), a.vectors(), a.completion())
 	return root
+}
+
+// help is cobra's own verb with words of ours.
+func help() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [VERB]", Short: "Show a verb's help", Example: "  productid help card personalise",
+		RunE: func(c *cobra.Command, args []string) error {
+			verb, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return console.Misuse("looking for help", fmt.Sprintf("there is no verb %q", strings.Join(args, " ")), "see productid --help")
+			}
+			return verb.Help()
+		},
+	}
 }
 
 // group is a command that only holds others: alone it shows its help, with a word it does not know it says so.

@@ -1,12 +1,49 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/productid/productid/pkg/ledger"
 )
+
+// TestInspectChecksWhatALogSigned: checkpoints and proofs, under the key that is given and without one.
+func TestInspectChecksWhatALogSigned(t *testing.T) {
+	private, _, err := note.GenerateKey(bytes.NewReader(make([]byte, 64)), "log.example.com")
+	require.NoError(t, err)
+	signer, err := ledger.NewSigner(private)
+	require.NoError(t, err)
+	checkpoint, err := ledger.SignCheckpoint(ledger.Checkpoint{Origin: "log.example.com", Size: 7}, signer)
+	require.NoError(t, err)
+	proof := ledger.LogProof{Index: 3, Checkpoint: checkpoint, Extra: make([]byte, 8)}.Marshal()
+
+	a := &app{streams: streams{strings.NewReader(""), io.Discard, io.Discard, func(string) string { return "" }}}
+	a.flags.data = t.TempDir()
+	trusting := trustFlags{origin: "log.example.com", key: signer.VerifierKey()}
+	for _, row := range []struct {
+		name        string
+		text        []byte
+		trust       trustFlags
+		kind, holds string
+	}{
+		{"checkpoint of a trusted log", checkpoint, trusting, "a log's checkpoint", holdsYes},
+		{"checkpoint, nobody trusted", checkpoint, trustFlags{}, "a log's checkpoint", holdsUnknown},
+		{"checkpoint that was changed", bytes.Replace(checkpoint, []byte("\n7\n"), []byte("\n8\n"), 1), trusting, "a log's checkpoint", holdsNo},
+		{"proof", proof, trusting, "a log's inclusion proof", holdsUnknown},
+		{"proof that was cut", proof[:40], trusting, "a log's inclusion proof", holdsNo},
+	} {
+		found, ok := (&inspector{ctx: t.Context(), app: a, trust: row.trust}).look(row.text)
+		require.True(t, ok, row.name)
+		assert.Equal(t, row.kind, found.Kind, row.name)
+		assert.Equal(t, row.holds, found.Holds, "%s: %s", row.name, found.Why)
+	}
+}
 
 // FuzzInspect: whatever is pasted, inspect neither falls nor says that something holds without saying what it is.
 func FuzzInspect(f *testing.F) {

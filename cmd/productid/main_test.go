@@ -15,7 +15,9 @@ import (
 )
 
 func TestEveryHelpPageBeginsWithAnExample(t *testing.T) {
-	walk((&app{}).root(), func(c *cobra.Command) {
+	root := (&app{}).root()
+	root.InitDefaultHelpCmd()
+	walk(root, func(c *cobra.Command) {
 		path := strings.Fields(c.CommandPath())[1:]
 		var out, errs bytes.Buffer
 		code := run(context.Background(), append(path, "--help"), streams{strings.NewReader(""), &out, &errs, os.Getenv})

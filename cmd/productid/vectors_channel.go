@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 type channelFile struct {
@@ -88,6 +89,10 @@ func (v messageVector) run(c channelVectors, prev channel.Hash) string {
 	reader, err := channel.ParseCapability(v.Capability)
 	if err != nil {
 		return channel.Class(err)
+	}
+	leaf, err := ledger.ParseLeaf(v.Leaf)
+	if err != nil || leaf.Stub.Hash() != m.Hash() {
+		return different
 	}
 	body, err := reader.Open(m)
 	hash := m.Hash()

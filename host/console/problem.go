@@ -45,6 +45,7 @@ func Misuse(what, why, next string) *Problem {
 // Answered ends a verb whose answer already stands on standard output and was not "yes": nothing more is printed.
 type Answered struct{ Exit Exit }
 
+// Error is for logs; Report prints nothing.
 func (a Answered) Error() string { return fmt.Sprintf("answered, exit code %d", int(a.Exit)) }
 
 // Report prints what went wrong, if anything did, and gives the exit code. Three lines on standard error; with JSON

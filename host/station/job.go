@@ -196,6 +196,12 @@ func (j *job) lock(context.Context) (string, error) {
 	if err := j.card.Lock(j.key.ID()); err != nil {
 		return "", err
 	}
+	if j.info, err = j.card.Info(); err != nil {
+		return "", err
+	}
+	if j.info.State != card.Locked {
+		return "", fmt.Errorf("%w: it took the lock and is %v", card.ErrMalformed, j.info.State)
+	}
 	j.report.State = card.Locked.String()
 	return "nothing on it can be changed any more", nil
 }

@@ -116,24 +116,17 @@ func (j *job) confirmRegistration(ctx context.Context) error {
 	return nil
 }
 
-// putInService begins the card's tap channel. Every counter up to the card's own is used up by it: whatever was
-// read from the card until now will never pass as a tap.
+// putInService begins the card's tap channel. Every counter up to the card's own is used up by it: whatever was read
+// from the card until now will never pass as a tap. The counter is that of the reading just verified; what the card
+// only says of itself is not taken into a record.
 func (j *job) putInService(ctx context.Context) (string, error) {
 	if j.registered.State != "" {
 		return "since " + j.registered.Head.Time.UTC().Format("2006-01-02 15:04:05") + " UTC", nil
 	}
-	c, err := card.Open(j.reader)
-	if err != nil {
-		return "", err
-	}
-	info, err := c.Info()
-	if err != nil {
-		return "", err
-	}
 	if err := j.List.List(ctx, j.taps.Channel()); err != nil {
 		return "", err
 	}
-	body, err := record.CardInService{Last: info.Counter, State: record.StateInService}.Encode()
+	body, err := record.CardInService{Last: j.report.Counter, State: record.StateInService}.Encode()
 	if err != nil {
 		return "", err
 	}
@@ -141,8 +134,8 @@ func (j *job) putInService(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err // a Conflict too: an earlier run did it, and the next one will see that
 	}
-	j.report.InService, j.report.State, j.report.Counter = &receipt, record.StateInService, info.Counter
-	return fmt.Sprintf("taps count from %d on, %s", info.Counter+1, place(receipt)), nil
+	j.report.InService, j.report.State = &receipt, record.StateInService
+	return fmt.Sprintf("taps count from %d on, %s", j.report.Counter+1, place(receipt)), nil
 }
 
 // append signs body as the message after head (nil: as the first), submits it and waits until it is final. The ledger

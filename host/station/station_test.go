@@ -131,6 +131,31 @@ func TestAnyNumberOfCutsIsMended(t *testing.T) {
 	})
 }
 
+// TestLyingCardNeverGetsARecordThatDoesNotHold: one answer of a card is replaced by anything, or by a changed one.
+func TestLyingCardNeverGetsARecordThatDoesNotHold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, card := newWorld(t), newCard("card")
+		n, at := 0, rapid.IntRange(0, 25).Draw(t, "command")
+		card.After = func(_ apdu.Command, answer []byte) ([]byte, error) {
+			n++
+			if n-1 != at {
+				return answer, nil
+			}
+			if rapid.Bool().Draw(t, "anything") {
+				return rapid.SliceOfN(rapid.Byte(), 0, 260).Draw(t, "answer"), nil
+			}
+			answer[rapid.IntRange(0, len(answer)-1).Draw(t, "byte")] ^= byte(rapid.IntRange(1, 255).Draw(t, "change"))
+			return answer, nil
+		}
+		w.station("acme").Personalise(context.Background(), card, order(t), quiet)
+		card.After = nil
+		card.Reset()
+		_, err := w.station("acme").Personalise(context.Background(), card, order(t), quiet)
+		require.NoError(t, err)
+		w.holds(t, card)
+	})
+}
+
 func TestRunOnAFinishedCardChangesNothing(t *testing.T) {
 	w, card := newWorld(t), newCard("card")
 	_, err := w.personalise(t, card)
