@@ -107,7 +107,9 @@ func (s *states) refold(row *cardRow) error {
 	if _, err := s.tx.ExecContext(s.ctx, "DELETE FROM retries WHERE taps = $1", row.Taps[:]); err != nil {
 		return fmt.Errorf("deleting retry keys: %w", err)
 	}
-	return s.forward(row)
+	err := s.forward(row)
+	s.half = err != nil
+	return err
 }
 
 // restore reads a card's registration from the ledger again. The row says where it stands: that much is true when the catalogue
@@ -132,7 +134,7 @@ func (s *states) restore(values []any) (record.Card, error) {
 
 // registration folds one message of an issuer's channel by itself.
 func (r *Registry) registration(ctx context.Context, issuer channel.ID, number uint64, id tap.CardID) (record.Card, bool, error) {
-	entries, err := r.Ledger.Range(ctx, issuer, number, 1)
+	entries, err := r.o.Ledger.Range(ctx, issuer, number, 1)
 	if errors.Is(err, ledger.ErrNoChannel) || err == nil && len(entries) == 0 {
 		return record.Card{}, false, nil
 	}
@@ -209,7 +211,7 @@ func (r *Registry) rebuildAfter(ctx context.Context, rebuilt uint64, found Tampe
 		if err := r.rebuildAll(ctx); err != nil {
 			return fmt.Errorf("%v: %w", found, err)
 		}
-		r.Report(found)
+		r.o.Report(found)
 	}
 	return nil
 }
@@ -231,7 +233,7 @@ func (r *Registry) rebuildAll(ctx context.Context) error {
 		}
 		s := r.newStates(ctx, tx)
 		s.rebuild, s.written.position = true, 1<<63 // no meta row stands
-		return r.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
+		return r.o.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
 			err := s.take(batch)
 			if errors.Is(err, record.ErrMust) {
 				must, err = err, ledger.ErrStop

@@ -73,7 +73,7 @@ func (t Tampered) String() string {
 
 // Registry is an open registry file.
 type Registry struct {
-	Options
+	o      Options
 	db     *store.DB
 	writer *store.Writer[job, []Tampered]
 	sealer sealer
@@ -98,7 +98,7 @@ func Open(ctx context.Context, path string, o Options) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening registry: %w", err)
 	}
-	r := &Registry{Options: o, db: db, sealer: sealer(channel.DeriveKey(o.Master, "registry rows"))}
+	r := &Registry{o: o, db: db, sealer: sealer(channel.DeriveKey(o.Master, "registry rows"))}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening registry: %w", err), db.Close())
 	}
@@ -106,7 +106,8 @@ func Open(ctx context.Context, path string, o Options) (*Registry, error) {
 	return r, nil
 }
 
-// prepare compiles the statements of the hot path, and begins a file that holds nothing yet.
+// prepare compiles the statements of the hot path, and begins a file that holds nothing yet. Where there are cards and no
+// position somebody took it away: that is found, named and mended at the first read.
 func (r *Registry) prepare(ctx context.Context) (err error) {
 	if r.readCard, err = r.db.Read().PrepareContext(ctx, selectCard+"WHERE c.id = $1"); err != nil {
 		return err
@@ -142,7 +143,8 @@ type job struct {
 	do  func(*states) error
 }
 
-// run does a batch of jobs in one transaction. An alteration that only a Rebuild mends ends the whole batch.
+// run does a batch of jobs in one transaction. An alteration that only a Rebuild mends ends the whole batch, and so does a
+// mending that was broken off: half a card is not to be kept.
 func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Result[[]Tampered], error) {
 	s, err := r.begin(ctx, tx)
 	if err != nil {
@@ -152,7 +154,7 @@ func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Res
 	for i, j := range jobs {
 		s.ctx, s.reports = j.ctx, nil
 		err := j.do(s)
-		if lost := (*altered)(nil); errors.As(err, &lost) {
+		if lost := (*altered)(nil); errors.As(err, &lost) || s.half {
 			return nil, err
 		}
 		results[i] = store.Result[[]Tampered]{Value: s.reports, Err: err}
@@ -168,7 +170,7 @@ func (r *Registry) write(ctx context.Context, do func(*states) error) error {
 		rebuilt := r.rebuilt.Load()
 		reports, err := r.writer.Do(ctx, job{ctx, do})
 		for _, t := range reports {
-			r.Report(t)
+			r.o.Report(t)
 		}
 		lost := (*altered)(nil)
 		if !errors.As(err, &lost) {

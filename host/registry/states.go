@@ -30,6 +30,7 @@ type states struct {
 
 	aside   bool // a channel is read by itself: what is ignored was counted, or will be
 	rebuild bool // all rows were written in this transaction
+	half    bool // a card was rewound and not folded to its end
 }
 
 func (r *Registry) newStates(ctx context.Context, tx *sql.Tx) *states {
@@ -179,7 +180,7 @@ func (s *states) forward(row *cardRow) error {
 	s.aside = true
 	defer func() { s.aside = false }()
 	for next := row.next(); ; {
-		entries, err := s.r.Ledger.Range(s.ctx, row.Taps, next, rangeSize)
+		entries, err := s.r.o.Ledger.Range(s.ctx, row.Taps, next, rangeSize)
 		if errors.Is(err, ledger.ErrNoChannel) || err == nil && len(entries) == 0 {
 			return nil
 		}

@@ -25,7 +25,7 @@ func (r *Registry) Sync(ctx context.Context) error {
 	if known {
 		from.Index-- // the newest entry again, to see that it is still the same
 	}
-	err = r.Ledger.Follow(ctx, from, func(batch []ledger.Entry, _ ledger.Position) error {
+	err = r.o.Ledger.Follow(ctx, from, func(batch []ledger.Entry, _ ledger.Position) error {
 		if known {
 			if len(batch) == 0 || batch[0].Message.Hash() != m.newest {
 				return ErrOtherHistory
@@ -79,7 +79,7 @@ func (r *Registry) Ignored(ctx context.Context) (uint64, error) {
 // SyncChannel folds a card's tap channel up to the newest message that the ledger has when it is called, also where Sync has not
 // come to it yet. For a channel that is no known card's it does what Sync does. When nothing is new it writes nothing.
 func (r *Registry) SyncChannel(ctx context.Context, id channel.ID) error {
-	head, err := r.Ledger.Head(ctx, id)
+	head, err := r.o.Ledger.Head(ctx, id)
 	if errors.Is(err, ledger.ErrNoChannel) {
 		return nil
 	}

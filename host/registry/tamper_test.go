@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
@@ -187,6 +189,37 @@ func TestARowFromEarlierIsReadForward(t *testing.T) {
 			want, _ := folded(t, w.ledger)
 			assert.Equal(t, want, w.dump())
 		})
+	}
+}
+
+// away is a ledger that cannot be read for a while.
+type away struct {
+	*ledger.Memory
+	err error
+}
+
+func (a *away) Range(ctx context.Context, id channel.ID, from uint64, n int) ([]ledger.Entry, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	return a.Memory.Range(ctx, id, from, n)
+}
+
+func TestNothingIsMendedByHalves(t *testing.T) {
+	for _, text := range []string{"UPDATE heads SET last = 1", "UPDATE cards SET prefix = 'https://evil.example.com/?i='", "DELETE FROM retries"} {
+		w, ctx := newWorld(t), context.Background()
+		_, lives := w.populate("a")
+		want := w.answers(lives)
+		l := &away{w.ledger, ledger.ErrUnavailable}
+		r := open(t, l, w.path, w.report)
+		w.alter(text)
+		_, cardErr := r.Card(ctx, lives[0].card.ID())
+		_, _, retryErr := r.Retry(ctx, lives[0].taps.ID(), "key-2")
+		assert.ErrorIs(t, errors.Join(cardErr, retryErr), ledger.ErrUnavailable)
+		assert.Empty(t, w.named())
+		require.NoError(t, r.Close())
+		assert.Equal(t, want, w.answers(lives))
+		assert.Len(t, w.named(), 1)
 	}
 }
 
