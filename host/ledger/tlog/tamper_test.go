@@ -25,12 +25,12 @@ type history struct {
 	all      []ledger.Entry
 }
 
-// written makes a log of 5 channels and 22 leaves at path and closes it.
+// written makes a log of 3 channels and 13 leaves at path and closes it.
 func written(t *testing.T, path string) history {
 	l, err := Open(t.Context(), path, options(t))
 	require.NoError(t, err)
 	h := history{entries: map[channel.ID][]ledger.Entry{}}
-	for i, n := range []int{1, 9, 2, 7, 3} {
+	for i, n := range []int{1, 7, 5} {
 		a := author(i)
 		write(t, l, a, n)
 		h.channels = append(h.channels, a.Channel())
@@ -60,16 +60,17 @@ func (h history) requireNeverWrong(t *testing.T, l *Log) (refused int) {
 	}
 	for _, id := range h.channels {
 		want := h.entries[id]
+		last := want[len(want)-1]
 		head, err := l.Head(t.Context(), id)
-		right("head", err, equal(head, want[len(want)-1]))
+		right("head", err, equal(head, last))
 		entries, err := l.Range(t.Context(), id, 0, 100)
 		right("range", err, equal(entries, want))
 		for n, e := range want {
 			proof, err := l.Prove(t.Context(), id, uint64(n))
 			right("proof", err, verifies(t, e, proof))
-			r, err := l.Await(t.Context(), ledger.Receipt{Channel: id, Number: uint64(n), Hash: e.Message.Hash()}, ledger.Final)
-			right("await", err, verifies(t, e, r.Proof))
 		}
+		r, err := l.Await(t.Context(), last.Receipt(origin, ledger.Taken, ledger.Proof{}), ledger.Final)
+		right("await", err, verifies(t, last, r.Proof))
 	}
 	all, err := l.after(t.Context(), ledger.Position{})
 	right("follow", err, equal(all, h.all))
@@ -106,7 +107,7 @@ func alterations() []string {
 		return fmt.Sprintf("%s = CAST("+flip+" AS BLOB)", column)
 	}
 	var all []string
-	for _, leaf := range []int{0, 9, 20, 21} {
+	for _, leaf := range []int{0, 5, 11, 12} {
 		for _, set := range []string{
 			"channel = channel + 1", "number = number + 1000", "number = -1", "time = time + 1", "time = -1", "leaf = leaf + 1000", "leaf = -1",
 			blob("hashes"), blob("stub"), blob("payload"), "hashes = x''", "stub = x''", "payload = CAST(payload || x'00' AS BLOB)",
@@ -115,7 +116,7 @@ func alterations() []string {
 		}
 		all = append(all, fmt.Sprintf("DELETE FROM entry WHERE leaf = %d", leaf))
 	}
-	for n := range 5 {
+	for n := range 3 {
 		id := key(author(n).Channel())
 		for _, set := range []string{"id = id + 1", blob("author"), "author = x''", "head = head + 1", "head = head - 1", "head = -1"} {
 			all = append(all, fmt.Sprintf("UPDATE channel SET %s WHERE id = %d", set, id))
@@ -124,7 +125,7 @@ func alterations() []string {
 	}
 	return append(all, "UPDATE log SET "+blob("checkpoint"), "UPDATE log SET checkpoint = x''", "DELETE FROM log",
 		"UPDATE log SET origin = 'other'", "UPDATE log SET verifier_key = 'other'",
-		"INSERT INTO entry SELECT 22, channel, number + 1, time, hashes, stub, payload FROM entry WHERE leaf = 21")
+		"INSERT INTO entry SELECT 13, channel, number + 1, time, hashes, stub, payload FROM entry WHERE leaf = 12")
 }
 
 func TestAlteredRowsAreFoundAndNeverServed(t *testing.T) {
@@ -172,7 +173,7 @@ func TestAnyChangedByteIsNeverServed(t *testing.T) {
 	h := written(t, sound)
 	file, err := os.ReadFile(sound)
 	require.NoError(t, err)
-	const changedBytes = 120
+	const changedBytes = 100
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
@@ -203,7 +204,7 @@ func TestAnyChangedByteIsNeverServed(t *testing.T) {
 func TestAlteredChannelTakesNoMessage(t *testing.T) {
 	for _, statement := range []string{
 		"DELETE FROM channel", "UPDATE channel SET head = -1", "UPDATE channel SET author = x'00'",
-		"DELETE FROM entry WHERE leaf >= 20", "UPDATE entry SET stub = x'00'",
+		"DELETE FROM entry WHERE leaf >= 11", "UPDATE entry SET stub = x'00'",
 	} {
 		path := newPath(t)
 		h := written(t, path)
@@ -211,14 +212,14 @@ func TestAlteredChannelTakesNoMessage(t *testing.T) {
 		alter(t, path, statement)
 		last := h.all[len(h.all)-1].Message
 		for _, m := range []channel.Message{
-			sign(t, author(4), 0, channel.Hash{}, "a channel that begins again"),
-			sign(t, author(4), last.Number()+1, last.Hash(), "next"),
+			sign(t, author(2), 0, channel.Hash{}, "a channel that begins again"),
+			sign(t, author(2), last.Number()+1, last.Hash(), "next"),
 		} {
 			_, err := l.Submit(t.Context(), m)
 			assert.ErrorIs(t, err, ErrCorrupt, statement)
 			assert.ErrorIs(t, err, ledger.ErrUnavailable, statement)
 		}
-		assert.ErrorIs(t, l.List(t.Context(), author(4).Channel()), ErrCorrupt, statement)
+		assert.ErrorIs(t, l.List(t.Context(), author(2).Channel()), ErrCorrupt, statement)
 	}
 }
 
