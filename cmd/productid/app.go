@@ -47,6 +47,8 @@ them and their taps on an append-only ledger, and checks both.
 Flags win over PRODUCTID_* variables (--data is PRODUCTID_DATA), and those over one TOML file (data = "…").
 Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 reader or card, 6 ledger unreachable,
 7 uncertain.`
+	root.Version = version
+	root.SetVersionTemplate("productid {{.Version}}\n")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpTemplate(helpTemplate)

@@ -16,7 +16,8 @@ func (a *app) demo() *cobra.Command {
 		Use: "demo", Short: "See it work: a card is made, registered, tapped and checked",
 		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
 ledger, locks it, taps it, records the tap, and shows that the same URL is refused. One line per step: what was proved and
-how long it took. With --reader it does all that with the card on your reader: that card is then locked for ever.`,
+how long it took. --reader sim starts the virtual card over TCP. With any other --reader it does all that with the card on
+your reader: that card is then locked for ever.`,
 		Example: "  productid demo --once",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -66,9 +67,13 @@ func given(c *cobra.Command, name string) bool { return c.Flags().Changed(name) 
 func (a *app) startDemo(c *cobra.Command) (*demo, error) {
 	d := &demo{app: a, virtual: virtualCard{words: "reader " + a.flags.reader, close: func() {}}}
 	begin := now()
-	if !given(c, "reader") {
+	start := a.startVirtual
+	if a.flags.reader == kindSim {
+		start = a.startTCP
+	}
+	if !given(c, "reader") || a.flags.reader == kindSim {
 		var err error
-		if d.virtual, err = a.startVirtual(c.Context()); err != nil {
+		if d.virtual, err = start(c.Context()); err != nil {
 			return nil, err
 		}
 		a.flags.reader, a.flags.yes = d.virtual.reader, true // a virtual card is nobody's loss

@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/validation"
@@ -38,4 +41,19 @@ func TestEveryVerdictHasItsWords(t *testing.T) {
 	}
 	means, _ := console.Sentence("no such code")
 	assert.Empty(t, means)
+}
+
+func TestOutputThatNobodyReadsEndsTheRunQuietly(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	var talk bytes.Buffer
+	c := exec.Command("productid", "completion", "bash")
+	c.Stdout, c.Stderr = w, &talk
+	err = c.Run()
+	require.NoError(t, w.Close())
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, 1, exit.ExitCode(), "no signal killed it")
+	assert.Empty(t, talk.String())
 }

@@ -31,11 +31,11 @@ const exitNoPCSC = 3
 // startVirtual starts a virtual card: in a PC/SC reader where pcscd can run, else over TCP.
 func (a *app) startVirtual(ctx context.Context) (virtualCard, error) {
 	if _, err := pcsc.List(); errors.Is(err, pcsc.ErrUnsupported) {
-		return a.startTCP(ctx, err.Error())
+		return a.insteadOfPCSC(ctx, err.Error())
 	}
 	line, stop, err := a.startScript(ctx, "virtual-reader.sh")
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitNoPCSC {
-		return a.startTCP(ctx, firstLine(exit.Stderr))
+		return a.insteadOfPCSC(ctx, firstLine(exit.Stderr))
 	}
 	if err != nil {
 		return virtualCard{}, err
@@ -48,9 +48,13 @@ func (a *app) startVirtual(ctx context.Context) (virtualCard, error) {
 	return virtualCard{reader: "pcsc:" + name, words: "PC/SC reader " + name + " (pcscd, vpcd), virtual card", close: stop}, nil
 }
 
-// startTCP starts a virtual card without a reader.
-func (a *app) startTCP(ctx context.Context, why string) (virtualCard, error) {
+func (a *app) insteadOfPCSC(ctx context.Context, why string) (virtualCard, error) {
 	a.console.Say("no PC/SC here (%s): the virtual card is reached over TCP", why)
+	return a.startTCP(ctx)
+}
+
+// startTCP starts a virtual card without a reader.
+func (a *app) startTCP(ctx context.Context) (virtualCard, error) {
 	line, stop, err := a.startScript(ctx, "virtual-card.sh", "--tcp", "127.0.0.1:0")
 	if err != nil {
 		return virtualCard{}, err
@@ -60,7 +64,7 @@ func (a *app) startTCP(ctx context.Context, why string) (virtualCard, error) {
 		stop()
 		return virtualCard{}, fmt.Errorf("starting the virtual card: it says %q", console.Clean(line))
 	}
-	return virtualCard{reader: "sim:" + address, words: "TCP " + address + ", virtual card (no PC/SC here)", close: stop}, nil
+	return virtualCard{reader: "sim:" + address, words: "virtual card over TCP " + address, close: stop}, nil
 }
 
 func firstLine(b []byte) string {
