@@ -68,11 +68,11 @@ func (f *orderFlags) declare(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.template, "template", "", "`URL` that taps lead to, such as https://tap.example.com/t")
 	flags.StringVar(&f.alg, "alg", "p256", "key `algorithm`: p256")
-	flags.StringVar(&f.order.Subject, "subject", "product", "what the card stands for: product, place, event, device, actuator")
+	flags.StringVar(&f.order.Subject, "subject", "product", "`kind` of thing the card stands for: product, place, event, device, actuator")
 	flags.StringVar(&f.order.GTIN, "gtin", "", "`GTIN` of the product")
 	flags.StringVar(&f.order.Lot, "lot", "", "`lot` of the product")
 	flags.StringVar(&f.order.Serial, "serial", "", "`serial` number of the product")
-	flags.StringVar(&f.order.Operator, "operator", "", "`name` of who makes the card, as the record shows it")
+	flags.StringVar(&f.order.Operator, "operator", "", "`id` of who makes the card; the record is public, so no personal name")
 	flags.BoolVar(&f.noLock, "no-lock", false, "stop before the lock; another run goes on")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print the commands and records; write nothing")
 }

@@ -138,7 +138,8 @@ func (a *app) createSecrets() (registry.Secrets, error) {
 		return secrets, fmt.Errorf("beginning an installation: %w", err)
 	}
 	if !a.temporary {
-		a.console.Say("new installation in %s: keep its %s safe, it makes your cards yours", a.flags.data, registry.SecretsFile)
+		a.console.Say("new installation in %s, issuer %q (--issuer-name): keep its %s safe, it makes your cards yours",
+			a.flags.data, a.flags.issuerName, registry.SecretsFile)
 	}
 	return secrets, nil
 }
