@@ -88,13 +88,11 @@ func CreateSecrets(dir, origin string, random io.Reader, now time.Time) (Secrets
 	if err != nil {
 		return Secrets{}, fmt.Errorf("making secrets: %w", err)
 	}
-	text, err := json.MarshalIndent(secretsJSON{
-		secretsVersion, s.Created, seedJSON(s.Master), seedJSON(s.Issuer), seedJSON(s.IssuerNext), string(s.Log),
-	}, "", "\t")
+	text, err := s.text()
 	if err != nil {
 		return Secrets{}, fmt.Errorf("making secrets: %w", err)
 	}
-	if err := writeNew(filepath.Join(dir, SecretsFile), append(text, '\n')); err != nil {
+	if err := writeNew(filepath.Join(dir, SecretsFile), text); err != nil {
 		return Secrets{}, fmt.Errorf("storing secrets: %w", err)
 	}
 	return s, nil
@@ -147,33 +145,44 @@ func LoadSecrets(dir string) (Secrets, error) {
 	if err != nil {
 		return Secrets{}, fmt.Errorf("loading secrets: %w", err)
 	}
+	s, err := parseSecrets(text)
+	if err != nil {
+		return Secrets{}, fmt.Errorf("loading secrets from %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// parseSecrets refuses what CreateSecrets does not write, such as a file that was cut off or filled in by hand.
+func parseSecrets(text []byte) (Secrets, error) {
 	var file secretsJSON
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
-		return Secrets{}, fmt.Errorf("loading secrets from %s: %w", path, err)
+		return Secrets{}, err
 	}
-	if d.More() {
-		return Secrets{}, fmt.Errorf("loading secrets from %s: something stands behind them", path)
+	if _, err := d.Token(); err != io.EOF {
+		return Secrets{}, errors.New("something stands behind them")
 	}
 	if file.Version != secretsVersion {
-		return Secrets{}, fmt.Errorf("loading secrets from %s: version %d, this program knows %d", path, file.Version, secretsVersion)
+		return Secrets{}, fmt.Errorf("version %d, this program knows %d", file.Version, secretsVersion)
 	}
-	s := Secrets{file.Created, channel.Seed(file.Master), channel.Seed(file.Issuer), channel.Seed(file.IssuerNext), LogKey(file.Log)}
-	return s, s.check(path)
-}
-
-// check refuses what a file has that was cut off or filled in by hand.
-func (s Secrets) check(path string) error {
-	for _, seed := range []channel.Seed{s.Master, s.Issuer, s.IssuerNext} {
-		if seed == (channel.Seed{}) {
-			return fmt.Errorf("loading secrets from %s: a seed is missing", path)
+	for _, seed := range []seedJSON{file.Master, file.Issuer, file.IssuerNext} {
+		if seed == (seedJSON{}) {
+			return Secrets{}, errors.New("a seed is missing")
 		}
 	}
-	if _, err := note.NewSigner(string(s.Log)); err != nil {
-		return fmt.Errorf("loading secrets from %s: the log's key is none", path)
+	if _, err := note.NewSigner(file.Log); err != nil {
+		return Secrets{}, errors.New("the log's key is none")
 	}
-	return nil
+	return Secrets{file.Created, channel.Seed(file.Master), channel.Seed(file.Issuer), channel.Seed(file.IssuerNext), LogKey(file.Log)}, nil
+}
+
+// text is the file that holds the secrets.
+func (s Secrets) text() ([]byte, error) {
+	text, err := json.MarshalIndent(secretsJSON{
+		secretsVersion, s.Created, seedJSON(s.Master), seedJSON(s.Issuer), seedJSON(s.IssuerNext), string(s.Log),
+	}, "", "\t")
+	return append(text, '\n'), err
 }
 
 // ErrExposed says that a file of secrets can be read by others than its owner.

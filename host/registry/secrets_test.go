@@ -96,14 +96,15 @@ func TestDamagedSecretsAreRefused(t *testing.T) {
 	good, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for name, bad := range map[string]string{
-		"cut off":         string(good[:len(good)/2]),
-		"empty":           "",
-		"twice":           string(good) + string(good),
-		"another version": strings.Replace(string(good), `"version": 1`, `"version": 2`, 1),
-		"unknown member":  strings.Replace(string(good), `"version"`, `"x": 1, "version"`, 1),
-		"no seed":         strings.Replace(string(good), `"tapMaster"`, `"issuer"`, 1),
-		"a short seed":    strings.Replace(string(good), `"tapMaster": "`, `"tapMaster": "AA`, 1),
-		"no log key":      strings.Replace(string(good), "PRIVATE+KEY", "PUBLIC+KEY", 1),
+		"cut off":          string(good[:len(good)/2]),
+		"empty":            "",
+		"a bracket behind": string(good) + "}",
+		"twice":            string(good) + string(good),
+		"another version":  strings.Replace(string(good), `"version": 1`, `"version": 2`, 1),
+		"unknown member":   strings.Replace(string(good), `"version"`, `"x": 1, "version"`, 1),
+		"no seed":          strings.Replace(string(good), `"tapMaster"`, `"issuer"`, 1),
+		"a short seed":     strings.Replace(string(good), `"tapMaster": "`, `"tapMaster": "AA`, 1),
+		"no log key":       strings.Replace(string(good), "PRIVATE+KEY", "PUBLIC+KEY", 1),
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(bad), 0o600))
 		_, err := registry.LoadSecrets(dir)
