@@ -165,3 +165,6 @@ func (f *faulty) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 type noRandom struct{}
 
 func (noRandom) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// retryKey makes a name into a key that is long enough.
+func retryKey(name string) string { return name + strings.Repeat("-", minRetryKey) }

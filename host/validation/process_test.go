@@ -62,7 +62,7 @@ func runChild(ctx context.Context, dir string) error {
 	for urls := bufio.NewScanner(os.Stdin); urls.Scan(); {
 		r := Request{URL: urls.Text()}
 		if key := os.Getenv(envRetry); key != "" {
-			r.Retry = &Retry{"child", key}
+			r.Retry = &Retry{"child", retryKey(key)}
 		}
 		v, err := s.Update(ctx, r)
 		switch {
@@ -226,7 +226,7 @@ func TestKillAtEveryStepLosesNothing(t *testing.T) {
 			durable = durable || step == "batch committed"
 			reopen(t, dir, func(s *shop) {
 				require.Equal(t, durable, len(s.recorded()) == 1)
-				again := s.update(Request{URL: url, Retry: &Retry{"child", "killed"}})
+				again := s.update(Request{URL: url, Retry: &Retry{"child", retryKey("killed")}})
 				assert.Equal(t, Recorded, again.Code)
 				assert.Equal(t, durable, again.Replayed)
 				assert.Equal(t, AlreadyUsed, s.update(Request{URL: url}).Code)

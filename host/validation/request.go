@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -31,8 +32,18 @@ type Request struct {
 // Retry is a client's name for a request.
 type Retry struct {
 	Scope string // whose key it is: an API key's id, a browser session, a station
-	Key   string // chosen by the client, at least 128 random bits
+	Key   string // chosen by the client: at least 128 random bits, in at least 22 characters
 }
+
+// errPayload says that no record can hold the payload.
+var errPayload = errors.New("payload cannot be recorded")
+
+// minRetryKey is the length of 128 bits in base64url. A key that is short is likely one that stays the same, and would turn
+// every replay into "recorded".
+const minRetryKey = 22
+
+// ErrRetryKey refuses a Retry whose key cannot hold 128 random bits. Nothing was looked at.
+var ErrRetryKey = errors.New("idempotency key is shorter than 22 characters")
 
 func (r Request) action() string {
 	if r.Action == "" {
@@ -92,13 +103,16 @@ func (s *Service) retryReused(ctx context.Context, r Request, head ledger.Entry)
 	return found, nil
 }
 
-// answerUsed answers for a counter that is used up: with the first answer again when this very request used it.
+// answerUsed answers for a counter that is used up: with the first answer again when this very request used it, whatever became
+// of the card since.
 func (s *Service) answerUsed(ctx context.Context, t tap.URL, v Verdict, r Request, head ledger.Entry) (Verdict, error) {
 	decided, err := s.decidedBy(ctx, head, t.Counter)
 	if err != nil {
 		return v, err
 	}
-	v = v.explain(t, decided)
+	if v.Code == AlreadyUsed {
+		v = v.explain(t, decided)
+	}
 	found, recorded := tapIn(decided, t)
 	if r.Retry == nil || !recorded || found.Retry == "" {
 		return v, nil
@@ -119,7 +133,7 @@ func (s *Service) replay(ctx context.Context, v Verdict, found record.Tap, e led
 	if err != nil {
 		return v, fmt.Errorf("finding the first receipt: %w", err)
 	}
-	if receipt, err = s.Ledger.Await(ctx, receipt, ledger.Final); err != nil {
+	if receipt, err = s.final(ctx, receipt); err != nil {
 		return v, fmt.Errorf("finding the first receipt: %w", err)
 	}
 	v = v.recorded(e.Message, receipt)
@@ -152,7 +166,7 @@ func (s *Service) sign(t tap.URL, v Verdict, r Request, head ledger.Entry) (chan
 	}
 	encoded, err := body.Encode()
 	if err != nil {
-		return channel.Message{}, err
+		return channel.Message{}, fmt.Errorf("%w: %w", errPayload, err) // all else in the body was checked before
 	}
 	return author.Sign(channel.Draft{Number: head.Message.Number() + 1, Prev: head.Message.Hash(), Time: s.Now(), Body: encoded})
 }

@@ -52,7 +52,7 @@ func New(o Options) *Service {
 }
 
 // Validate says whether the URL is a genuine tap that was not used before. It writes nothing, so it promises nothing for a
-// second later. Errors: ledger.ErrUnavailable, or that of ctx.
+// second later. Errors: ErrUnreadable, registry.ErrOtherHistory, ledger.ErrUnavailable, or that of ctx.
 func (s *Service) Validate(ctx context.Context, url string) (Verdict, error) {
 	t, v, err := s.verify(ctx, url)
 	if err != nil || v.Code != Valid {
@@ -67,9 +67,12 @@ func (s *Service) Validate(ctx context.Context, url string) (Verdict, error) {
 }
 
 // Update records the tap, if it is genuine and its counter is not used up, and answers after the record is final on the ledger.
-// Errors: ledger.ErrUnavailable when nothing was written; ledger.ErrUncertain when the record may have been written, so that
-// only the same request with the same Retry can find out; or that of ctx.
+// Errors: ErrRetryKey; ErrUnreadable; registry.ErrOtherHistory; ledger.ErrUnavailable when nothing was written; ledger.ErrUncertain when the
+// record may have been written, so that only the same request with the same Retry can find out; or that of ctx.
 func (s *Service) Update(ctx context.Context, r Request) (Verdict, error) {
+	if r.Retry != nil && len(r.Retry.Key) < minRetryKey {
+		return Verdict{}, ErrRetryKey
+	}
 	t, v, err := s.verify(ctx, r.URL)
 	if err != nil || v.Code != Valid {
 		return v, err
@@ -80,10 +83,13 @@ func (s *Service) Update(ctx context.Context, r Request) (Verdict, error) {
 	}
 	for {
 		answer, err := s.attempt(ctx, t, v, r)
-		if lost := (*ledger.Conflict)(nil); errors.As(err, &lost) || errors.Is(err, errGrown) {
-			continue // each time round somebody else's message was recorded
+		if lost := (*ledger.Conflict)(nil); !errors.As(err, &lost) && !errors.Is(err, errGrown) {
+			return answer, err
 		}
-		return answer, err
+		// Each time round somebody else's message was recorded, and the registry may know it.
+		if t, v, err = s.verify(ctx, r.URL); err != nil || v.Code != Valid {
+			return v, err
+		}
 	}
 }
 
@@ -97,7 +103,7 @@ func (s *Service) attempt(ctx context.Context, t tap.URL, v Verdict, r Request) 
 		return v, err
 	}
 	s.Hook("head read")
-	if v.Code == AlreadyUsed {
+	if !head.Message.IsZero() && t.Counter <= v.Last {
 		return s.answerUsed(ctx, t, v, r, head)
 	}
 	if v.Code != Valid {
@@ -107,7 +113,7 @@ func (s *Service) attempt(ctx context.Context, t tap.URL, v Verdict, r Request) 
 		return v.refuse(RetryMismatch), err
 	}
 	m, err := s.sign(t, v, r, head)
-	if errors.Is(err, channel.ErrMalformed) || errors.Is(err, record.ErrMalformed) {
+	if errors.Is(err, errPayload) {
 		return v.refuse(PayloadRejected), nil
 	}
 	if err != nil {
@@ -124,11 +130,24 @@ func (s *Service) submit(ctx context.Context, v Verdict, m channel.Message) (Ver
 		return v, fmt.Errorf("submitting tap %d of card %v: %w", v.Counter, v.Card.ID, err)
 	}
 	s.Hook("submitted")
-	if receipt, err = s.Ledger.Await(ctx, receipt, ledger.Final); err != nil {
+	if receipt, err = s.final(ctx, receipt); err != nil {
 		return v, fmt.Errorf("awaiting tap %d of card %v: %w", v.Counter, v.Card.ID, err)
 	}
 	s.Hook("final")
 	return v.recorded(m, receipt), nil
+}
+
+// final waits until what was submitted is final. Whatever keeps it from knowing that, the message may still be recorded: the
+// error is ErrUncertain, or *Conflict when another message is.
+func (s *Service) final(ctx context.Context, r ledger.Receipt) (ledger.Receipt, error) {
+	if r.Phase >= ledger.Final {
+		return r, nil
+	}
+	r, err := s.Ledger.Await(ctx, r, ledger.Final)
+	if lost := (*ledger.Conflict)(nil); err == nil || errors.As(err, &lost) {
+		return r, err
+	}
+	return r, fmt.Errorf("%w: %w", ledger.ErrUncertain, err)
 }
 
 func (v Verdict) recorded(m channel.Message, receipt ledger.Receipt) Verdict {
@@ -183,15 +202,21 @@ func unreadable(t tap.URL, err error) Verdict {
 // judge decides on a genuine tap by the newest message of its card's channel, which it returns.
 func (s *Service) judge(ctx context.Context, t tap.URL, v Verdict) (ledger.Entry, Verdict, error) {
 	entry, err := s.Ledger.Head(ctx, v.Card.Taps)
-	if errors.Is(err, ledger.ErrNoChannel) {
+	if errors.Is(err, ledger.ErrNoChannel) && v.Card.Head.IsZero() {
 		return entry, v.refuse(NotInService), nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrNoChannel) {
 		return entry, v, fmt.Errorf("reading the channel of card %v: %w", v.Card.ID, err)
+	}
+	if !continues(entry, *v.Card) {
+		return entry, v, fmt.Errorf("channel of card %v: %w", v.Card.ID, registry.ErrOtherHistory)
 	}
 	head, err := headOf(entry)
 	if err != nil {
 		return entry, v, err
+	}
+	if head.Last < v.Card.Last {
+		return entry, v, fmt.Errorf("message %d of channel %v counts back: %w", entry.Message.Number(), v.Card.Taps, ErrUnreadable)
 	}
 	v.Last, v.State = head.Last, head.State
 	switch {
@@ -207,14 +232,27 @@ func (s *Service) judge(ctx context.Context, t tap.URL, v Verdict) (ledger.Entry
 	return entry, v, nil
 }
 
+// continues reports whether the channel's newest message is what the registry knew of the card, or came after that. A ledger that
+// was put back to an older copy of itself would else make used taps valid again.
+func continues(newest ledger.Entry, known record.Card) bool {
+	if newest.Message.IsZero() || known.Head.IsZero() {
+		return known.Head.IsZero()
+	}
+	number := newest.Message.Number()
+	return number > known.Head.Number || number == known.Head.Number && newest.Message.Hash() == known.Head.Hash
+}
+
+// ErrUnreadable says that the newest message of a card's channel says nothing that this program can go by. It is no verdict on a
+// tap.
+var ErrUnreadable = errors.New("no tap can be decided by this message")
+
 func headOf(e ledger.Entry) (record.TapHead, error) {
 	body, err := e.Message.Body()
-	if err != nil {
-		return record.TapHead{}, fmt.Errorf("message %d of channel %v: %w", e.Message.Number(), e.Message.Channel(), err)
+	if err == nil {
+		var head record.TapHead
+		if head, err = record.ParseTapHead(body); err == nil {
+			return head, nil
+		}
 	}
-	head, err := record.ParseTapHead(body)
-	if err != nil {
-		return record.TapHead{}, fmt.Errorf("message %d of channel %v: %w", e.Message.Number(), e.Message.Channel(), err)
-	}
-	return head, nil
+	return record.TapHead{}, fmt.Errorf("message %d of channel %v: %w: %v", e.Message.Number(), e.Message.Channel(), ErrUnreadable, err)
 }

@@ -115,19 +115,24 @@ func read[B body](o object) (any, error) {
 	return b, nil
 }
 
-// encode writes a body with its kind before its members, as the bytes that are signed and kept.
+// encode writes a body with its kind before its members, as the bytes that are signed and kept. It never returns what Parse
+// would refuse: a record that nobody can read would end its channel.
 func encode(kind string, b body) ([]byte, error) {
-	if err := b.check(); err != nil {
+	if err := b.check(); err != nil { // before json puts another character in the place of what is no UTF-8
 		return nil, fmt.Errorf("encoding %s: %w", kind, err)
 	}
 	var members bytes.Buffer
 	e := json.NewEncoder(&members)
 	e.SetEscapeHTML(false) // URLs stay readable
 	if err := e.Encode(b); err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", kind, err)
+		return nil, fmt.Errorf("encoding %s: %w: %w", kind, ErrMalformed, err)
 	}
 	rest := bytes.TrimSuffix(members.Bytes(), []byte("\n"))[len("{"):]
-	return append([]byte(`{"kind":"`+kind+`",`), rest...), nil
+	encoded := append([]byte(`{"kind":"`+kind+`",`), rest...)
+	if _, err := Parse(encoded); err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", kind, err)
+	}
+	return encoded, nil
 }
 
 // TapHead is what each record of a tap channel says of the card after it.

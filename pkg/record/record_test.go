@@ -156,9 +156,12 @@ func TestEncodeRefusesWhatCannotBeReadBack(t *testing.T) {
 	assert.ErrorIs(t, err, record.ErrMalformed)
 
 	tapped := recordtest.Tapped(taptest.NewCard("a"), 1)
-	tapped.Payload = json.RawMessage(`{"a":1,"a":2}`)
-	_, err = tapped.Encode()
-	assert.ErrorIs(t, err, record.ErrMalformed)
+	deep := strings.Repeat("[", 16) + strings.Repeat("]", 16)
+	for _, payload := range []string{`{"a":1,"a":2}`, `null`, ` null `, deep, `"` + strings.Repeat("x", channel.MaxBody) + `"`} {
+		tapped.Payload = json.RawMessage(payload)
+		_, err = tapped.Encode()
+		assert.ErrorIs(t, err, record.ErrMalformed, payload)
+	}
 	tapped.Payload, tapped.State = nil, ""
 	_, err = tapped.Encode()
 	assert.ErrorIs(t, err, record.ErrMalformed)

@@ -27,6 +27,13 @@ func ChainOf(seed channel.Seed) *Chain {
 	return c
 }
 
+// After returns the channel as it goes on after a message that somebody else wrote into it.
+func (c *Chain) After(m channel.Message) *Chain {
+	next := *c
+	next.next.Number, next.next.Prev = m.Number()+1, m.Hash()
+	return &next
+}
+
 // ID returns the channel's id.
 func (c *Chain) ID() channel.ID { return c.Author.Channel() }
 
