@@ -42,6 +42,10 @@ const (
 	safeChunk = 0x30
 )
 
+// MaxMessage is the length in bytes of the longest message that Read takes: twice the longest tap URL. A tag that announces more, and
+// then answers byte by byte, would keep a reader for minutes.
+const MaxMessage = 4096
+
 // Message is what one selection served.
 type Message struct {
 	CC   []byte // capability container, 15 bytes, checked; ParseContainer takes it apart
@@ -156,6 +160,9 @@ func readFile(t apdu.Transmitter, c Container) ([]byte, error) {
 	end := nlenLength + int(binary.BigEndian.Uint16(nlen))
 	if end > c.FileSize {
 		return nil, fmt.Errorf("%w: a message of %d bytes in a file of %d", ErrMalformed, end-nlenLength, c.FileSize)
+	}
+	if end > nlenLength+MaxMessage {
+		return nil, fmt.Errorf("%w: a message of %d bytes: want at most %d", ErrMalformed, end-nlenLength, MaxMessage)
 	}
 	var message bytes.Buffer
 	chunk := min(c.MaxRead, maxChunk)

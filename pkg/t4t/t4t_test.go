@@ -145,6 +145,7 @@ func TestReadRefusesTagsThatPhonesRefuse(t *testing.T) {
 		"file that must not be read":  func(g *tag) { g.cc[13] = 0x80 },
 		"length of one byte":          func(g *tag) { g.file = g.file[:1] },
 		"length beyond the file":      func(g *tag) { g.file[0] = 1 },
+		"message of 4097 bytes":       func(g *tag) { g.cc[11], g.file[0], g.file[1] = 0x7F, 0x10, 0x01 },
 		"message shorter than length": func(g *tag) { g.file = g.file[:100] },
 		"more than was asked for":     func(g *tag) { g.extra = 1 },
 	} {

@@ -2,7 +2,7 @@ package tap
 
 import (
 	"fmt"
-	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -54,10 +54,29 @@ func (t Template) Check() error {
 			return err
 		}
 	}
+	if err := checkAuthority(t.Prefix[len(templateScheme):]); err != nil {
+		return err
+	}
 	if err := t.checkSeams(); err != nil {
 		return err
 	}
 	return t.checkSample()
+}
+
+// authority is what stands between https:// and the path: a host name of letters, digits and hyphens (RFC 1123 §2.1; other
+// scripts in their ASCII form) or an IPv4 address, and perhaps a port. It is spelt out, so that every reader comes to the same
+// answer.
+const authority = `^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]{1,5})?$`
+
+func checkAuthority(rest string) error {
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if matched, err := regexp.MatchString(authority, rest[:end]); err != nil || !matched {
+		return fmt.Errorf("%w: template: %.40q is no host name", ErrMalformed, rest[:end])
+	}
+	return nil
 }
 
 // checkSeams wants id and counter where they are looked for: the id as the value of i, or as the serial of a GS1 Digital Link
@@ -97,9 +116,6 @@ func checkCharacters(part string) error {
 func (t Template) checkSample() error {
 	sample := URL{ID: CardID{1, 2, 3}, Counter: 0x89ABCDEF, Signature: make([]byte, P256.SignatureLen())}
 	text := t.URL(sample.ID, sample.Counter, sample.Signature)
-	if parsed, err := url.Parse(text); err != nil || parsed.Hostname() == "" {
-		return fmt.Errorf("%w: template has no host, or one that is no host name", ErrMalformed)
-	}
 	read, err := Parse(text)
 	if err != nil {
 		return fmt.Errorf("template: %w", err)
