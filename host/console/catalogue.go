@@ -55,6 +55,8 @@ func ofStations() []entry {
 		is(station.ErrOtherAlgorithm, Reader, "other_algorithm", "the card cannot sign as ordered", "choose the --alg that productid card info lists"),
 		is(station.ErrOtherKey, Reader, "other_key", "the ledger knows the card's id with another key or channel", "do not use this card; check that --data is its own installation"),
 		is(station.ErrDamaged, Reader, "card_damaged", "the card does not know its own state any more", "take another card: this one signs nothing"),
+		is(station.ErrChanged, Reader, "card_changed", "the card is not what was rehearsed; it was not locked", "find out who wrote to it or changed the card; run it again: it writes what was ordered and reads it back anew"),
+		is(station.ErrFirstTap, Reader, "first_tap_failed", "the locked card does not serve what it should; it was not put in service", "run it again; if that stays, take another card: this one cannot be changed any more"),
 		is(station.ErrRehearsal, Reader, "rehearsal_failed", "what a phone would read from the card is not right", "do not lock it; run it again, and if that stays, take another card"),
 	}
 }

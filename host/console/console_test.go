@@ -174,6 +174,8 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{ledger.ErrUnavailable, "ledger_unavailable", Unreachable},
 		{&ledger.Conflict{}, "conflict", Failure},
 		{fmt.Errorf("rehearsal: %w: %w", station.ErrRehearsal, tap.ErrBadSignature), "rehearsal_failed", Reader},
+		{fmt.Errorf("locking: %w", station.ErrChanged), "card_changed", Reader},
+		{fmt.Errorf("first tap: %w: %w", station.ErrFirstTap, tap.ErrBadSignature), "first_tap_failed", Reader},
 		{tap.ErrBadSignature, "bad_signature", No},
 		{channel.ErrBrokenChain, "broken_chain", No},
 		{registry.ErrUnknownCard, "unknown_card", No},

@@ -11,9 +11,7 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
-	"github.com/productid/productid/pkg/ndef"
 	"github.com/productid/productid/pkg/record"
-	"github.com/productid/productid/pkg/t4t"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -122,20 +120,41 @@ func (j *job) makeKey(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%v, card %v", j.order.Algorithm, id), j.readKey(ctx)
 }
 
-// writeTemplate puts the template on a card that has another. On a locked card another is a refusal.
-func (j *job) writeTemplate(context.Context) (string, error) {
+// configure puts template and profile on a card that has others. On a locked card another template is a refusal.
+func (j *job) configure(context.Context) (string, error) {
 	on, err := j.templateOnCard()
 	if err != nil {
 		return "", err
 	}
-	if on == j.order.Template {
-		return on.Prefix, nil
-	}
 	if j.info.State == card.Locked {
-		return "", fmt.Errorf("%w: it is locked with %s", ErrOtherTemplate, on.Prefix)
+		return on.Prefix, j.lockedAs(on)
 	}
-	return j.order.Template.Prefix, j.card.PutTemplate(j.order.Template)
+	return j.order.Template.Prefix, j.write(on)
 }
+
+// write puts what the card, which has the template on, has otherwise.
+func (j *job) write(on tap.Template) error {
+	if j.info.Profile != j.order.profile() {
+		if err := j.card.PutProfile(j.order.profile()); err != nil {
+			return err
+		}
+	}
+	if on == j.order.Template {
+		return nil
+	}
+	return j.card.PutTemplate(j.order.Template)
+}
+
+// lockedAs refuses a locked card whose template is not the order's.
+func (j *job) lockedAs(on tap.Template) error {
+	if on != j.order.Template {
+		return fmt.Errorf("%w: it is locked with %s", ErrOtherTemplate, on.Prefix)
+	}
+	return nil
+}
+
+// profile is the one that suits phones; a card with another might serve no taps at all.
+func (Order) profile() card.Profile { return card.Profile{MaxRead: card.DefaultMaxRead} }
 
 // templateOnCard is what the card has now; empty if it has none, or the halves of two.
 func (j *job) templateOnCard() (tap.Template, error) {
@@ -146,42 +165,8 @@ func (j *job) templateOnCard() (tap.Template, error) {
 	return on, err
 }
 
-// rehearse reads the card as a phone does and verifies what it serves: before the lock the rehearsal, after it a tap,
-// which putInService uses up. A card in service is not read: its tap would stay good in the station's hands.
-func (j *job) rehearse(context.Context) (string, error) {
-	if j.registered.State != "" {
-		return "read before", nil
-	}
-	message, err := t4t.Read(j.reader)
-	if err != nil {
-		return "", err
-	}
-	uri, err := ndef.ParseURI(message.NDEF)
-	if err != nil {
-		return "", err
-	}
-	served, err := tap.Parse(uri)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrRehearsal, err)
-	}
-	verify, what := served.VerifyRehearsal, "rehearsal"
-	if j.info.State == card.Locked {
-		verify, what = served.Verify, "tap"
-	}
-	if err := verify(j.key); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrRehearsal, err)
-	}
-	if uri != j.order.Template.URL(j.key.ID(), served.Counter, served.Signature) {
-		return "", fmt.Errorf("%w: its URL is not made by the template", ErrRehearsal)
-	}
-	if served.Counter <= j.report.Counter {
-		return "", fmt.Errorf("%w: counter %d after %d", ErrRehearsal, served.Counter, j.report.Counter)
-	}
-	j.report.Counter = served.Counter
-	return fmt.Sprintf("%s %d verified, %d bytes of NDEF", what, served.Counter, len(message.NDEF)), nil
-}
-
-// lock closes the card for ever.
+// lock closes the card for ever. Until then anybody may write to it, and a person may have thought for long before
+// agreeing: what is locked is looked at in the very selection that locks.
 func (j *job) lock(context.Context) (string, error) {
 	if j.info.State == card.Locked {
 		return "locked before", nil
@@ -191,6 +176,9 @@ func (j *job) lock(context.Context) (string, error) {
 	}
 	var err error
 	if j.card, err = card.Open(j.reader); err != nil { // the rehearsal made a selection of its own
+		return "", err
+	}
+	if err := j.unchanged(); err != nil {
 		return "", err
 	}
 	if err := j.card.Lock(j.key.ID()); err != nil {
@@ -204,6 +192,27 @@ func (j *job) lock(context.Context) (string, error) {
 	}
 	j.report.State = card.Locked.String()
 	return "nothing on it can be changed any more", nil
+}
+
+// unchanged refuses a card that is not, in this selection, what the order makes of it.
+func (j *job) unchanged() error {
+	info, err := j.card.Info()
+	if err != nil {
+		return err
+	}
+	on, err := j.templateOnCard()
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.ID != j.key.ID():
+		return fmt.Errorf("%w: it is card %v, and %v was read", ErrChanged, info.ID, j.key.ID())
+	case on != j.order.Template:
+		return fmt.Errorf("%w: its template is %q", ErrChanged, on.Prefix+"…"+on.Middle)
+	case info.Profile != j.order.profile():
+		return fmt.Errorf("%w: its profile is another", ErrChanged)
+	}
+	return nil
 }
 
 // nonce is a fresh one of the length that challenges want.

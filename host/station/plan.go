@@ -33,8 +33,10 @@ func (s *Station) Plan(ctx context.Context, t apdu.Transmitter, o Order) ([]Plan
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", StepTemplate.Doing(), err)
 	}
-	if j.info.State == card.Locked && on != o.Template {
-		return nil, fmt.Errorf("%s: %w: it is locked with %s", StepTemplate.Doing(), ErrOtherTemplate, on.Prefix)
+	if j.info.State == card.Locked {
+		if err := j.lockedAs(on); err != nil {
+			return nil, fmt.Errorf("%s: %w", StepTemplate.Doing(), err)
+		}
 	}
 	return j.plan(r, on)
 }
@@ -44,8 +46,10 @@ func (j *job) plan(r *recorder, on tap.Template) ([]Planned, error) {
 	if j.info.State == card.Installed {
 		plan = append(plan, r.record(StepKey, func() { j.card.Generate(j.order.Algorithm) }))
 	}
-	if on != j.order.Template {
-		plan = append(plan, r.record(StepTemplate, func() { j.card.PutTemplate(j.order.Template) }))
+	if j.info.State != card.Locked {
+		if p := r.record(StepTemplate, func() { j.write(on) }); len(p.Commands) > 0 {
+			plan = append(plan, p)
+		}
 	}
 	if j.registered == nil {
 		body, err := j.unsigned().Encode()

@@ -116,9 +116,8 @@ func (j *job) confirmRegistration(ctx context.Context) error {
 	return nil
 }
 
-// putInService begins the card's tap channel. Every counter up to the card's own is used up by it: whatever was read
-// from the card until now will never pass as a tap. The counter is that of the reading just verified; what the card
-// only says of itself is not taken into a record.
+// putInService begins the card's tap channel. Every counter up to that of the tap just verified is used up by it: no URL
+// that was read until now will ever pass. What the card only says of itself is not taken into a record.
 func (j *job) putInService(ctx context.Context) (string, error) {
 	if j.registered.State != "" {
 		return "since " + j.registered.Head.Time.UTC().Format("2006-01-02 15:04:05") + " UTC", nil

@@ -1,5 +1,5 @@
 // Package station makes cards: it has a card make its key, registers the key on the issuer's channel, writes the
-// template, reads the rehearsal as a phone would, locks the card and puts it in service.
+// template, reads the rehearsal as a phone would, locks the card, reads its first tap and puts it in service.
 //
 // What to do next is derived each time from what the card and the ledger say, and from nothing else: a run that was
 // cut at any command or any submission is mended by a second run with the same order. No step is done twice: one key,
@@ -45,6 +45,10 @@ var (
 	ErrDamaged = errors.New("the card's memory is damaged")
 	// ErrRehearsal says that what a phone would read from the card is not what it should serve.
 	ErrRehearsal = errors.New("what the card serves is not right")
+	// ErrChanged says that somebody wrote to the card, or put another there, after its rehearsal. It was not locked.
+	ErrChanged = errors.New("the card is not what was rehearsed")
+	// ErrFirstTap says that the locked card does not serve its tap as it should. It was not put in service.
+	ErrFirstTap = errors.New("what the locked card serves is not right")
 )
 
 // Lister admits channels to a ledger. Admitting one again changes nothing.

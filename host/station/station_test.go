@@ -33,7 +33,7 @@ func TestPersonaliseMakesACardThatVerifies(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []station.Step{station.StepCard, station.StepIssuer, station.StepKey, station.StepTemplate,
-		station.StepRegister, station.StepRehearse, station.StepLock, station.StepInService}, done)
+		station.StepRegister, station.StepRehearse, station.StepLock, station.StepTap, station.StepInService}, done)
 	assert.Equal(t, card.Soft.ID(), report.ID)
 	assert.Equal(t, record.StateInService, report.State)
 	assert.NotNil(t, report.Registered)
@@ -135,7 +135,7 @@ func TestAnyNumberOfCutsIsMended(t *testing.T) {
 func TestLyingCardNeverGetsARecordThatDoesNotHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, card := newWorld(t), newCard("card")
-		n, at := 0, rapid.IntRange(0, 25).Draw(t, "command")
+		n, at := 0, rapid.IntRange(0, 32).Draw(t, "command")
 		card.After = func(_ apdu.Command, answer []byte) ([]byte, error) {
 			n++
 			if n-1 != at {

@@ -14,6 +14,7 @@ const (
 	StepRegister  Step = "register"
 	StepRehearse  Step = "rehearse"
 	StepLock      Step = "lock"
+	StepTap       Step = "tap"
 	StepInService Step = "in_service"
 )
 
@@ -41,6 +42,8 @@ func (s Step) words() words {
 		return words{"reading the rehearsal as a phone does", "rehearsal read back as a phone reads it"}
 	case StepLock:
 		return words{"locking the card", "locked"}
+	case StepTap:
+		return words{"reading the first tap as a phone does", "first tap read as a phone reads it"}
 	case StepInService:
 		return words{"putting the card in service", "in service"}
 	}
@@ -58,12 +61,12 @@ func (j *job) steps() []step {
 		{StepCard, j.look},
 		{StepIssuer, j.openIssuer},
 		{StepKey, j.makeKey},
-		{StepTemplate, j.writeTemplate},
+		{StepTemplate, j.configure},
 		{StepRegister, j.register},
 		{StepRehearse, j.rehearse},
 	}
 	if j.order.Lock {
-		all = append(all, step{StepLock, j.lock}, step{StepInService, j.putInService})
+		all = append(all, step{StepLock, j.lock}, step{StepTap, j.firstTap}, step{StepInService, j.putInService})
 	}
 	return all
 }
