@@ -29,7 +29,7 @@ func (a *app) cardPersonalise() *cobra.Command {
 	c := &cobra.Command{
 		Use: "personalise", Short: "Make a card: key, registration, template, rehearsal, lock",
 		Long: `Has the card on the reader make its key, registers it on the ledger, writes the template, reads the card back as a
-phone does, locks it and puts it in service. What is done already is not done again: run it once more after an
+phone does, locks it, reads its first tap and puts it in service. What is done already is not done again: run it once more after an
 interruption and it goes on from where it stood.
 
 The key is made once. After the lock nothing on the card can be changed by anybody.`,
@@ -98,7 +98,7 @@ func (a *app) make(ctx context.Context, h *house, r cardReader, o station.Order,
 	if dryRun {
 		return a.plan(ctx, h, r, o)
 	}
-	o.Confirm = a.confirm(ctx)
+	o.Confirm = a.confirm(ctx, o.Template)
 	report, err := h.station(a).Personalise(ctx, r, o, a.progress)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (a *app) make(ctx context.Context, h *house, r cardReader, o station.Order,
 }
 
 // confirm lets an irreversible step through when the card's id, or before there is one the word, is typed.
-func (a *app) confirm(ctx context.Context) func(station.Irreversible, tap.CardID) error {
+func (a *app) confirm(ctx context.Context, t tap.Template) func(station.Irreversible, tap.CardID) error {
 	return func(what station.Irreversible, id tap.CardID) error {
 		switch {
 		case a.flags.yes:
@@ -115,7 +115,9 @@ func (a *app) confirm(ctx context.Context) func(station.Irreversible, tap.CardID
 		case what == station.MakesKey:
 			return a.console.Confirm(ctx, "The card will make its key. It does that once in its life.", "make", "--yes")
 		}
-		return a.console.Confirm(ctx, "The card will be locked. Nothing on it can be changed after that, by anybody.", id.String(), "--yes")
+		form := t.Prefix + id.String() + t.Middle + "COUNTER&s=SIGNATURE"
+		return a.console.Confirm(ctx, "The card will be locked and will lead to "+form+
+			" for ever. Nothing on it can be changed after that, by anybody.", id.String(), "--yes")
 	}
 }
 

@@ -106,7 +106,7 @@ func (d *demo) personalise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true, Confirm: d.confirm(ctx)}
+	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true, Confirm: d.confirm(ctx, template)}
 	_, err = d.house.station(d.app).Personalise(ctx, d.reader, order, func(e station.Event) {
 		if e.Done {
 			d.console.Proved(stepOf(e))
