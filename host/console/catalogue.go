@@ -54,6 +54,7 @@ func ofStations() []entry {
 		is(station.ErrNotRegistered, Reader, "not_registered", "this ledger does not know the card", "use the data folder (--data) it was made with; if it is locked and that is lost, take another card"),
 		is(station.ErrOtherAlgorithm, Reader, "other_algorithm", "the card cannot sign as ordered", "choose the --alg that productid card info lists"),
 		is(station.ErrOtherKey, Reader, "other_key", "the ledger knows the card's id with another key or channel", "do not use this card; check that --data is its own installation"),
+		is(station.ErrFewTaps, Reader, "few_taps", "the card has too few taps left to be worth making", "take another card, or install the applet with a larger counterMax (applet/CARDS.md)"),
 		is(station.ErrDamaged, Reader, "card_damaged", "the card does not know its own state any more", "take another card: this one signs nothing"),
 		is(station.ErrChanged, Reader, "card_changed", "the card is not what was rehearsed; it was not locked", "find out who wrote to it or changed the card; run it again: it writes what was ordered and reads it back anew"),
 		is(station.ErrFirstTap, Reader, "first_tap_failed", "the locked card does not serve what it should; it was not put in service", "run it again; if that stays, take another card: this one cannot be changed any more"),

@@ -175,6 +175,7 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{&ledger.Conflict{}, "conflict", Failure},
 		{fmt.Errorf("rehearsal: %w: %w", station.ErrRehearsal, tap.ErrBadSignature), "rehearsal_failed", Reader},
 		{fmt.Errorf("locking: %w", station.ErrChanged), "card_changed", Reader},
+		{fmt.Errorf("looking at the card: %w: counter 1 of 2", station.ErrFewTaps), "few_taps", Reader},
 		{fmt.Errorf("first tap: %w: %w", station.ErrFirstTap, tap.ErrBadSignature), "first_tap_failed", Reader},
 		{tap.ErrBadSignature, "bad_signature", No},
 		{channel.ErrBrokenChain, "broken_chain", No},

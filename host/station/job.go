@@ -40,15 +40,25 @@ func (j *job) look(ctx context.Context) (string, error) {
 		return "", err
 	}
 	detail := fmt.Sprintf("applet %v, %v", j.info.Version, j.info.State)
-	switch {
+	switch err := lasts(j.info); {
 	case j.info.State == card.Unknown:
 		return "", ErrDamaged
+	case err != nil:
+		return "", err
 	case j.info.State != card.Installed:
 		return detail + ", " + j.info.ID.String(), j.readKey(ctx)
 	case !slices.Contains(j.info.Algorithms, j.order.Algorithm):
 		return "", fmt.Errorf("%w: it has no %v", ErrOtherAlgorithm, j.order.Algorithm)
 	}
 	return detail, nil
+}
+
+// lasts refuses a card without enough taps left. A locked one is past that: it can only be finished.
+func lasts(i card.Info) error {
+	if i.State == card.Locked || !i.Exhausted() && i.CounterMax-i.Counter >= minTaps {
+		return nil
+	}
+	return fmt.Errorf("%w: its counter is at %d of %d, and %d must be left", ErrFewTaps, i.Counter, i.CounterMax, minTaps)
 }
 
 // readKey takes the key from the card and what belongs to it from the ledger.
@@ -212,7 +222,7 @@ func (j *job) unchanged() error {
 	case info.Profile != j.order.profile():
 		return fmt.Errorf("%w: its profile is another", ErrChanged)
 	}
-	return nil
+	return lasts(info)
 }
 
 // nonce is a fresh one of the length that challenges want.

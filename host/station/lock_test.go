@@ -162,3 +162,33 @@ func TestUnlockedCardIsRehearsedWhateverTheLedgerSays(t *testing.T) {
 	require.Len(t, s.served, 1, "the rehearsal, and no tap that would stay good")
 	assert.NoError(t, s.served[0].VerifyRehearsal(c.Soft.Key()))
 }
+
+func TestCardNearTheEndOfItsCounterIsRefused(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		max, used uint32
+		state     cardtest.State
+	}{
+		{"of a handful of taps", 2, 0, cardtest.Installed},
+		{"run down", 400_000, 399_500, cardtest.Keyed},
+		{"without a counter", 400_000, 0xFFFFFFFF, cardtest.Keyed},
+	} {
+		w, c := newWorld(t), newCard("card")
+		c.CounterMax, c.Soft.Counter, c.State = row.max, row.used, row.state
+		_, err := w.personalise(t, c)
+		require.ErrorIs(t, err, station.ErrFewTaps, row.name)
+		assert.Equal(t, row.state, c.State, "%s: nothing was done to it", row.name)
+		assert.Equal(t, row.used, c.Soft.Counter, row.name)
+	}
+	w, c := newWorld(t), newCard("card")
+	o := order(t)
+	o.Confirm = func(what station.Irreversible, _ tap.CardID) error {
+		if what == station.Locks {
+			c.Soft.Counter = c.CounterMax - 3 // somebody taps it while the person thinks
+		}
+		return nil
+	}
+	_, err := w.station("acme").Personalise(t.Context(), c, o, quiet)
+	require.ErrorIs(t, err, station.ErrFewTaps)
+	assert.Equal(t, cardtest.Keyed, c.State)
+}

@@ -41,6 +41,8 @@ var (
 	ErrOtherAlgorithm = errors.New("the card cannot sign as ordered")
 	// ErrOtherKey says that the ledger has another key, or another tap channel, for the card's id.
 	ErrOtherKey = errors.New("the ledger knows the card's id otherwise")
+	// ErrFewTaps says that the card is so near the end of its counter that it is not worth making.
+	ErrFewTaps = errors.New("the card has too few taps left")
 	// ErrDamaged says that the card does not know its own state.
 	ErrDamaged = errors.New("the card's memory is damaged")
 	// ErrRehearsal says that what a phone would read from the card is not what it should serve.
@@ -50,6 +52,10 @@ var (
 	// ErrFirstTap says that the locked card does not serve its tap as it should. It was not put in service.
 	ErrFirstTap = errors.New("what the locked card serves is not right")
 )
+
+// minTaps is what a card must have left to be made: a thing that is tapped once a day for three years needs about as many,
+// and a card whose counter was run down on purpose is told apart from one that was tried out.
+const minTaps = 1000
 
 // Lister admits channels to a ledger. Admitting one again changes nothing.
 type Lister interface {
