@@ -125,7 +125,7 @@ func (s *states) restore(values []any) (record.Card, error) {
 	if err := s.checkBucket(id); err != nil {
 		return record.Card{}, err
 	}
-	card, found, err := s.r.registration(s.ctx, channel.ID(issuer), uint64(number), id)
+	card, found, err := s.r.registration(s.caller, channel.ID(issuer), uint64(number), id)
 	if err != nil || found {
 		return card, err
 	}

@@ -152,14 +152,13 @@ func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Res
 	}
 	results := make([]store.Result[[]Tampered], len(jobs))
 	for i, j := range jobs {
-		s.ctx, s.reports = j.ctx, nil
+		s.caller, s.reports = j.ctx, nil
 		err := j.do(s)
 		if lost := (*altered)(nil); errors.As(err, &lost) || s.half {
 			return nil, err
 		}
 		results[i] = store.Result[[]Tampered]{Value: s.reports, Err: err}
 	}
-	s.ctx = ctx
 	return results, s.flush()
 }
 

@@ -15,9 +15,10 @@ import (
 
 // states is record.States inside one transaction. It keeps what it has read and changed in memory until flush.
 type states struct {
-	r   *Registry
-	ctx context.Context // of the job that runs
-	tx  *sql.Tx
+	r      *Registry
+	ctx    context.Context // of the transaction: one caller's end must not leave half of what others share
+	caller context.Context // of the job that runs: how long it waits for the ledger
+	tx     *sql.Tx
 
 	meta       meta
 	written    meta // as it stands in the file
@@ -34,7 +35,7 @@ type states struct {
 }
 
 func (r *Registry) newStates(ctx context.Context, tx *sql.Tx) *states {
-	s := &states{r: r, ctx: ctx, tx: tx, issuers: make(map[channel.ID]record.Issuer)}
+	s := &states{r: r, ctx: ctx, caller: ctx, tx: tx, issuers: make(map[channel.ID]record.Issuer)}
 	s.forget()
 	return s
 }
@@ -180,7 +181,7 @@ func (s *states) forward(row *cardRow) error {
 	s.aside = true
 	defer func() { s.aside = false }()
 	for next := row.next(); ; {
-		entries, err := s.r.o.Ledger.Range(s.ctx, row.Taps, next, rangeSize)
+		entries, err := s.r.o.Ledger.Range(s.caller, row.Taps, next, rangeSize)
 		if errors.Is(err, ledger.ErrNoChannel) || err == nil && len(entries) == 0 {
 			return nil
 		}

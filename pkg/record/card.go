@@ -1,6 +1,8 @@
 package record
 
 import (
+	"bytes"
+
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -80,12 +82,18 @@ func (c Card) addTap(b Tap) (Card, Reason) {
 		return c, ReasonWrongSettings
 	case b.Skipped != nil && (counter == c.Last+1 || *b.Skipped != Range{c.Last + 1, counter - 1}):
 		return c, ReasonWrongSkipped
-	case b.URL().Verify(c.Key) != nil:
+	case !b.isSigned(c.Key):
 		return c, ReasonBadSignature
 	}
 	c.Last = counter
 	c.Recorded++
 	return c, ""
+}
+
+// isSigned also wants the one of two valid forms that is recorded, so that all readers believe the same records.
+func (b Tap) isSigned(key tap.Key) bool {
+	u := b.URL()
+	return u.Verify(key) == nil && bytes.Equal(u.CanonicalSignature(key.Algorithm()), u.Signature)
 }
 
 // followUnknown keeps the head that a record of an unknown kind carries, so that Fold and ParseTapHead agree on a card that a

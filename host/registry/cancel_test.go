@@ -1,0 +1,56 @@
+package registry_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/tap/taptest"
+)
+
+// hangingUp is a ledger that answers a caller at the moment he ends.
+type hangingUp struct {
+	ledger.Ledger
+	cancel context.CancelFunc
+}
+
+func (h *hangingUp) Range(ctx context.Context, id channel.ID, from uint64, n int) ([]ledger.Entry, error) {
+	entries, err := h.Ledger.Range(ctx, id, from, n)
+	h.cancel()
+	return entries, err
+}
+
+// TestCallerThatEndsLeavesNothingHalf has a caller end in the middle of SyncChannel: what was folded stands with its retry key,
+// or not at all.
+func TestCallerThatEndsLeavesNothingHalf(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l := newLedger(t)
+	path := filepath.Join(t.TempDir(), "registry.db")
+	r := open(t, &hangingUp{l, cancel}, path, nil)
+	card, issuer, taps := taptest.NewCard("a"), recordtest.NewChain("issuer"), recordtest.NewChain("taps")
+	tell(t, l, issuer.Say(recordtest.Body(recordtest.Opened("issuer"))))
+	registered := recordtest.Registered(card, issuer.ID(), taps.ID())
+	tell(t, l, issuer.Say(recordtest.Body(registered)))
+	require.NoError(t, r.Sync(ctx))
+	tell(t, l, taps.Say(recordtest.Body(recordtest.InService(registered.Proof.Counter))))
+	tapped := recordtest.Tapped(card, registered.Proof.Counter+1)
+	tapped.Retry = "key.request"
+	tell(t, l, taps.Say(recordtest.Body(tapped)))
+
+	_ = r.SyncChannel(ctx, taps.ID())
+	require.NoError(t, r.Close()) // whatever was still being written is written
+	r = open(t, l, path, nil)
+	defer r.Close()
+	require.NoError(t, r.SyncChannel(t.Context(), taps.ID()))
+	number, found, err := r.Retry(t.Context(), taps.ID(), "key")
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, uint64(1), number)
+}
