@@ -176,6 +176,7 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{fmt.Errorf("rehearsal: %w: %w", station.ErrRehearsal, tap.ErrBadSignature), "rehearsal_failed", Reader},
 		{fmt.Errorf("locking: %w", station.ErrChanged), "card_changed", Reader},
 		{fmt.Errorf("looking at the card: %w: counter 1 of 2", station.ErrFewTaps), "few_taps", Reader},
+		{fmt.Errorf("looking at the card: %w: the ledger says product", station.ErrOtherOrder), "other_order", Reader},
 		{fmt.Errorf("first tap: %w: %w", station.ErrFirstTap, tap.ErrBadSignature), "first_tap_failed", Reader},
 		{tap.ErrBadSignature, "bad_signature", No},
 		{channel.ErrBrokenChain, "broken_chain", No},

@@ -22,7 +22,28 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, er
 	if err != nil {
 		return Order{}, fmt.Errorf("looking up the card's registration: %w", err)
 	}
-	return Order{Template: known.Template, Algorithm: known.Key.Algorithm(), Lock: true}, nil
+	return Order{
+		Template: known.Template, Algorithm: known.Key.Algorithm(), Lock: true,
+		Subject: known.Subject, GTIN: known.GTIN, Lot: known.Lot, Serial: known.Serial,
+	}, nil
+}
+
+// thing is what a card stands for, as its registration says for good.
+type thing struct{ subject, gtin, lot, serial string }
+
+func (o Order) thing() thing { return thing{o.Subject, o.GTIN, o.Lot, o.Serial} }
+
+func thingOf(c record.Card) thing { return thing{c.Subject, c.GTIN, c.Lot, c.Serial} }
+
+// String names what is known of it.
+func (t thing) String() string {
+	words := t.subject
+	for _, part := range [][2]string{{"gtin", t.gtin}, {"lot", t.lot}, {"serial", t.serial}} {
+		if part[1] != "" {
+			words += ", " + part[0] + " " + part[1]
+		}
+	}
+	return words
 }
 
 func (s *Station) lookUp(ctx context.Context, t apdu.Transmitter) (record.Card, error) {

@@ -35,6 +35,8 @@ var (
 	ErrForeign = errors.New("the card is registered by another issuer")
 	// ErrOtherTemplate says that the card is registered or locked with another template than the order's.
 	ErrOtherTemplate = errors.New("the card has another template for good")
+	// ErrOtherOrder says that the card is registered as something else than the order says; the error says as what.
+	ErrOtherOrder = errors.New("the card is registered as something else")
 	// ErrNotRegistered says that this ledger does not know a card that is locked, or is to be.
 	ErrNotRegistered = errors.New("this ledger does not know the card")
 	// ErrOtherAlgorithm says that the card's key is of another algorithm than the order's, or that the card lacks it.

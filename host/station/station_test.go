@@ -242,41 +242,6 @@ func keyed(t *testing.T, address string) *testCard {
 	return card
 }
 
-func TestAnotherTemplateIsRewrittenBeforeTheRegistration(t *testing.T) {
-	w, card := newWorld(t), keyed(t, "https://wrong.example.com/t")
-	_, err := w.personalise(t, card)
-	require.NoError(t, err)
-	w.holds(t, card)
-}
-
-func TestAnotherTemplateIsRefusedAfterTheRegistration(t *testing.T) {
-	for _, locked := range []bool{false, true} {
-		w, card := newWorld(t), newCard("card")
-		o := order(t)
-		o.Lock = locked
-		_, err := w.station("acme").Personalise(t.Context(), card, o, quiet)
-		require.NoError(t, err)
-		o.Template, err = tap.PlainTemplate("https://other.example.com/t")
-		require.NoError(t, err)
-		_, err = w.station("acme").Personalise(t.Context(), card, o, quiet)
-		assert.ErrorIs(t, err, station.ErrOtherTemplate)
-	}
-}
-
-func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
-	card := newCard("card")
-	o := order(t)
-	o.Template.Prefix = "http://tap.example.com/t?i="
-	_, err := newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
-	assert.ErrorIs(t, err, tap.ErrMalformed)
-	assert.Zero(t, card.commands)
-	o = order(t)
-	o.Algorithm = tap.RSA2048
-	_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
-	assert.ErrorIs(t, err, station.ErrOtherAlgorithm)
-	assert.Equal(t, cardtest.Installed, card.State)
-}
-
 func TestNothingIrreversibleWithoutConsent(t *testing.T) {
 	refuse := errors.New("no")
 	for _, row := range []struct {

@@ -1,0 +1,80 @@
+package station_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/pkg/card/cardtest"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+func TestAnotherTemplateIsRewrittenBeforeTheRegistration(t *testing.T) {
+	w, card := newWorld(t), keyed(t, "https://wrong.example.com/t")
+	_, err := w.personalise(t, card)
+	require.NoError(t, err)
+	w.holds(t, card)
+}
+
+func TestAnotherTemplateIsRefusedAfterTheRegistration(t *testing.T) {
+	for _, locked := range []bool{false, true} {
+		w, card := newWorld(t), newCard("card")
+		o := order(t)
+		o.Lock = locked
+		_, err := w.station("acme").Personalise(t.Context(), card, o, quiet)
+		require.NoError(t, err)
+		o.Template, err = tap.PlainTemplate("https://other.example.com/t")
+		require.NoError(t, err)
+		_, err = w.station("acme").Personalise(t.Context(), card, o, quiet)
+		assert.ErrorIs(t, err, station.ErrOtherTemplate)
+	}
+}
+
+func TestAnotherThingIsRefusedAfterTheRegistration(t *testing.T) {
+	for name, change := range map[string]func(*station.Order){
+		"subject": func(o *station.Order) { o.Subject = record.SubjectActuator },
+		"gtin":    func(o *station.Order) { o.GTIN = "04006381333931" },
+		"no gtin": func(o *station.Order) { o.GTIN = "" },
+		"lot":     func(o *station.Order) { o.Lot = "B" },
+		"serial":  func(o *station.Order) { o.Serial = "2" },
+	} {
+		w, card := newWorld(t), newCard("card")
+		first := order(t)
+		first.GTIN, first.Lot, first.Serial, first.Lock = "09520123456788", "A", "1", false
+		_, err := w.station("acme").Personalise(t.Context(), card, first, quiet)
+		require.NoError(t, err)
+		other := first
+		other.Lock = true
+		change(&other)
+		_, err = w.station("acme").Personalise(t.Context(), card, other, quiet)
+		require.ErrorIs(t, err, station.ErrOtherOrder, name)
+		assert.ErrorContains(t, err, "the ledger says product, gtin 09520123456788, lot A, serial 1", name)
+		assert.Equal(t, cardtest.Keyed, card.State, name)
+		_, err = w.station("acme").Plan(t.Context(), card, other)
+		require.ErrorIs(t, err, station.ErrOtherOrder, name)
+
+		finish, err := w.station("acme").Registered(t.Context(), card)
+		require.NoError(t, err)
+		finish.Confirm = first.Confirm
+		_, err = w.station("acme").Personalise(t.Context(), card, finish, quiet)
+		require.NoError(t, err)
+		w.holds(t, card)
+	}
+}
+
+func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
+	card := newCard("card")
+	o := order(t)
+	o.Template.Prefix = "http://tap.example.com/t?i="
+	_, err := newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
+	assert.ErrorIs(t, err, tap.ErrMalformed)
+	assert.Zero(t, card.commands)
+	o = order(t)
+	o.Algorithm = tap.RSA2048
+	_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
+	assert.ErrorIs(t, err, station.ErrOtherAlgorithm)
+	assert.Equal(t, cardtest.Installed, card.State)
+}
