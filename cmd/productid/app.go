@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/productid/productid/host/console"
 )
@@ -57,7 +59,11 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return console.Misuse("reading the flags of "+c.CommandPath(), err.Error(), "see "+c.CommandPath()+" --help")
+		next := "see " + c.CommandPath() + " --help"
+		if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() != "" {
+			next += "; before an id that begins with - write --"
+		}
+		return console.Misuse("reading the flags of "+c.CommandPath(), err.Error(), next)
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.data, "data", "productid-data", "data `folder`: secrets, ledger, registry")
