@@ -46,7 +46,8 @@ func (a *app) root() *cobra.Command {
 	root.Long = `A ProductID card makes its own key, counts its taps and signs each count. productid makes such cards, writes
 them and their taps on an append-only ledger, and checks both.
 
-Flags win over PRODUCTID_* variables (--data is PRODUCTID_DATA), and those over one TOML file (data = "…").
+Flags win over PRODUCTID_* variables (--data is PRODUCTID_DATA), and those over one TOML file (data = "…"): that of --config,
+else the user's own, ~/.config/productid/productid.toml. A file in the working folder is not read.
 Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 reader or card, 6 ledger unreachable,
 7 uncertain.`
 	root.Version = version
@@ -69,7 +70,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 	f.StringVar(&a.flags.data, "data", "productid-data", "data `folder`: secrets, ledger, registry")
 	f.StringVar(&a.flags.ledger, "ledger", "", "ledger, sqlite:`PATH` (default: ledger.db in the data folder)")
 	f.StringVar(&a.flags.reader, "reader", "pcsc", "card `reader`: pcsc, pcsc:NAME or sim:HOST:PORT")
-	f.StringVar(&a.flags.config, "config", "", "TOML `file` (default: productid.toml, if there is one)")
+	f.StringVar(&a.flags.config, "config", "", "TOML `file` (default: productid/productid.toml in the user's configuration folder)")
 	f.BoolVar(&a.flags.json, "json", false, "answer in JSON, one object a line")
 	f.BoolVar(&a.flags.yes, "yes", false, "do irreversible steps without asking")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {

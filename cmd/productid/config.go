@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -14,12 +15,13 @@ import (
 	"github.com/productid/productid/host/console"
 )
 
-// defaultConfig is read when it stands in the working folder; a file that --config names must be there.
-const defaultConfig = "productid.toml"
+// userConfig is the user's own file, in his configuration folder, and the only one that is read without being named:
+// whoever can write to a working folder must not choose what is done there. A file that --config names must be there.
+const userConfig = "productid/productid.toml"
 
 // configure fills every flag that was not given from its PRODUCTID_* variable, else from the configuration file.
 func (a *app) configure(c *cobra.Command) error {
-	file, err := a.configFile(c)
+	file, err := a.configFile()
 	if err != nil {
 		return err
 	}
@@ -45,11 +47,11 @@ func (a *app) configure(c *cobra.Command) error {
 	return failed
 }
 
-// configurable flags may stand in a file or the environment. What gives consent or looks without touching must be
-// said at each call.
+// configurable flags may stand in a file or the environment. What gives consent, runs a program, writes a file or belongs
+// to one request must be said at each call.
 func configurable(name string) bool {
 	switch name {
-	case "yes", "dry-run", "help", "config":
+	case "yes", "dry-run", "exec", "receipt", "out", "idempotency-key", "nonce", "help", "version", "config":
 		return false
 	}
 	return true
@@ -61,14 +63,18 @@ func variable(flag string) string {
 }
 
 // configFile reads the TOML file, if there is one.
-func (a *app) configFile(c *cobra.Command) (map[string]any, error) {
+func (a *app) configFile() (map[string]any, error) {
 	path := a.flags.config
 	if path == "" {
 		path = a.env(variable("config"))
 	}
 	named := path != ""
 	if !named {
-		path = defaultConfig
+		folder, err := os.UserConfigDir()
+		if err != nil {
+			return nil, nil // a user without a home has no file in it
+		}
+		path = filepath.Join(folder, userConfig)
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
@@ -84,15 +90,18 @@ func (a *app) configFile(c *cobra.Command) (map[string]any, error) {
 	return file, nil
 }
 
-// checkKeys refuses a key that no verb knows: a misspelt name must not be silently without effect.
+// checkKeys refuses a key that no verb takes from a file: a misspelt name must not be silently without effect.
 func checkKeys(root *cobra.Command, file map[string]any) error {
 	known := map[string]bool{}
 	walk(root, func(c *cobra.Command) {
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = configurable(f.Name) })
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
 	})
 	for key := range file {
-		if !known[key] {
+		switch {
+		case !known[key]:
 			return console.Misuse("reading the configuration file", fmt.Sprintf("no flag is called %q", key), "keys are the long names of flags, without --")
+		case !configurable(key):
+			return console.Misuse("reading the configuration file", fmt.Sprintf("%q cannot stand in a file", key), "take it out, and give --"+key+" at each call")
 		}
 	}
 	return nil
