@@ -45,7 +45,9 @@ func tell(t *testing.T, args ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out, talk bytes.Buffer
-	code := run(ctx, append([]string{"demo", "--once"}, args...), streams{strings.NewReader(""), &out, &talk, func(string) string { return "" }})
+	code := run(ctx, append([]string{"demo", "--once"}, args...), streams{strings.NewReader(""), &out, &talk, func(name string) string {
+		return map[string]string{"PRODUCTID_SCRIPTS": "scripts"}[name]
+	}})
 	require.Equal(t, console.OK, code, talk.String())
 	rest := out.String()
 	for _, step := range story {

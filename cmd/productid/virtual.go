@@ -74,7 +74,7 @@ func firstLine(b []byte) string {
 
 // startScript runs one of our scripts and waits for its first line. The script ends with its standard input.
 func (a *app) startScript(ctx context.Context, name string, args ...string) (string, func(), error) {
-	path, err := scriptPath(name)
+	path, err := a.scriptPath(name)
 	if err != nil {
 		return "", nil, err
 	}
@@ -124,20 +124,19 @@ func stopper(cmd *exec.Cmd, stdin io.Closer) func() {
 	})
 }
 
-// scriptPath finds a script of the source tree, from its root or from beside the binary.
-func scriptPath(name string) (string, error) {
-	places := []string{"scripts"}
-	if self, err := os.Executable(); err == nil {
-		places = append(places, filepath.Join(filepath.Dir(self), "..", "scripts"))
+// scriptPath finds a script of the source tree: in the folder that PRODUCTID_SCRIPTS names, else from beside the binary.
+// The working folder is not looked at: what lies there is whoever's.
+func (a *app) scriptPath(name string) (string, error) {
+	folder := a.env(variable("scripts"))
+	if self, err := os.Executable(); folder == "" && err == nil {
+		folder = filepath.Join(filepath.Dir(self), "..", "scripts")
 	}
-	for _, place := range places {
-		path := filepath.Join(place, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return filepath.Abs(path)
-		}
+	path := filepath.Join(folder, name)
+	if info, err := os.Stat(path); folder != "" && err == nil && info.Mode().IsRegular() {
+		return filepath.Abs(path)
 	}
-	return "", &console.Problem{Code: "no_scripts", What: "starting the virtual card", Why: "scripts/" + name + " is not here",
-		Next: "run it in the source tree (make demo), or give --reader", Exit: console.Reader}
+	return "", &console.Problem{Code: "no_scripts", What: "starting the virtual card", Why: name + " is not beside this program",
+		Next: "make demo in the source tree runs it, or PRODUCTID_SCRIPTS names its folder scripts; or give --reader", Exit: console.Reader}
 }
 
 // tail keeps the last of what a script says, to tell why it failed. It is read after the script ended.
