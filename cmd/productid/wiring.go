@@ -55,7 +55,7 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 		return nil, err
 	}
 	h := &house{secrets: secrets, signer: signer}
-	if err := h.open(ctx, path, filepath.Join(a.flags.data, "registry.db"), a.console); err != nil {
+	if err := h.open(ctx, path, a.registryPath(), a.console); err != nil {
 		h.Close()
 		return nil, err
 	}
@@ -113,14 +113,37 @@ func (h *house) rebuild(ctx context.Context) (same bool, err error) {
 	return bytes.Equal(before, after), err
 }
 
-// loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation.
+// loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation. A ledger or a
+// registry without them is one that lost them, or whose disk is not mounted: no place to begin another.
 func (a *app) loadSecrets() (registry.Secrets, error) {
-	secrets, err := registry.LoadSecrets(a.flags.data)
-	if errors.Is(err, fs.ErrNotExist) {
-		return secrets, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
-			Next: "give --data DIR, or begin one with productid card personalise", Exit: console.Failure, Cause: err}
+	left, err := a.leftBehind() // before the secrets: another process that begins here makes them first
+	if err != nil {
+		return registry.Secrets{}, err
 	}
-	return secrets, err
+	secrets, err := registry.LoadSecrets(a.flags.data)
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return secrets, err
+	case left != "":
+		return secrets, &console.Problem{Code: "secrets_missing", What: "opening " + a.flags.data, Why: left + " is there, and its " + registry.SecretsFile + " is not",
+			Next: "put " + registry.SecretsFile + " back into " + a.flags.data + " from its backup; a new installation begins in another --data DIR", Exit: console.Failure}
+	}
+	return secrets, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
+		Next: "give --data DIR, or begin one with productid card personalise", Exit: console.Failure, Cause: err}
+}
+
+// leftBehind is a file that only an installation makes; empty where there is none.
+func (a *app) leftBehind() (string, error) {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return "", err
+	}
+	for _, file := range []string{path, a.registryPath()} {
+		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+			return file, nil // what cannot be looked at is taken to be there
+		}
+	}
+	return "", nil
 }
 
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
@@ -143,6 +166,8 @@ func (a *app) createSecrets() (registry.Secrets, error) {
 	}
 	return secrets, nil
 }
+
+func (a *app) registryPath() string { return filepath.Join(a.flags.data, "registry.db") }
 
 // ledgerPath is the file of the embedded ledger, the only kind there is.
 func (a *app) ledgerPath() (string, error) {
