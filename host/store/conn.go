@@ -20,7 +20,7 @@ type setting struct{ name, value, readsBack string }
 func settings(queryOnly bool) []setting {
 	s := []setting{
 		{"busy_timeout", "15000", "15000"},
-		{"journal_mode", "wal", "wal"},
+		{"journal_mode", "", "wal"}, // of the file: see useWAL
 		{"synchronous", "full", "2"},
 		{"fullfsync", "on", "1"}, // macOS: fsync alone stops at the drive's cache
 		{"checkpoint_fullfsync", "on", "1"},
@@ -75,28 +75,68 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// A new file's journal is changed by one process while others wait, without
-// SQLite's own waiting: it answers "busy" at once.
+// apply makes the setting and reads it back.
+func (s setting) apply(ctx context.Context, conn driver.Conn) error {
+	if s.value != "" {
+		if _, err := pragma(ctx, conn, s.name+"="+s.value); err != nil {
+			return fmt.Errorf("setting %s: %w", s.name, Explain(err))
+		}
+	}
+	return s.check(ctx, conn)
+}
+
+// Many processes may open a new file at once: one makes it a WAL file while the
+// others are refused as busy, without SQLite's own waiting.
 const (
-	journalTries = 500
-	journalPause = 20 * time.Millisecond
+	walTries = 500
+	walPause = 20 * time.Millisecond
 )
 
-// apply makes the setting unless it holds already.
-func (s setting) apply(ctx context.Context, conn driver.Conn) error {
-	for try := 1; ; try++ {
-		if s.check(ctx, conn) == nil {
-			return nil
-		}
-		_, err := pragma(ctx, conn, s.name+"="+s.value)
-		if err == nil {
-			return s.check(ctx, conn)
-		}
-		if err = Explain(err); !errors.Is(err, ErrBusy) || try == journalTries || ctx.Err() != nil {
-			return fmt.Errorf("setting %s: %w", s.name, err)
-		}
-		time.Sleep(journalPause)
+// useWAL makes the file keep a write-ahead log, for good, by connections of its
+// own: one that asked for it while another process did keeps a read lock, and would
+// wait for itself at a checkpoint.
+func useWAL(ctx context.Context, path string) error {
+	c, err := newConnector(path, nil)
+	if err != nil {
+		return err
 	}
+	granted := 0
+	for try := 1; ; try++ {
+		done, err := c.askWAL(ctx)
+		if done {
+			return err
+		}
+		if err == nil {
+			if granted++; granted == 3 {
+				return fmt.Errorf("%w: journal_mode does not stay \"wal\"", ErrNotDurable)
+			}
+			continue
+		}
+		if err = Explain(err); !errors.Is(err, ErrBusy) || try == walTries || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(walPause)
+	}
+}
+
+// askWAL reports whether the file has a write-ahead log, and asks for one where
+// it has not.
+func (c *connector) askWAL(ctx context.Context) (done bool, err error) {
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	mode, err := pragma(ctx, conn, "journal_mode")
+	if err != nil || mode == "wal" {
+		return err == nil, err
+	}
+	// Success says only that nothing was in the way: the next connection sees.
+	mode, err = pragma(ctx, conn, "journal_mode=wal")
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("%w: journal_mode stays %q", ErrNotDurable, mode)
+	}
+	return false, err
 }
 
 func (s setting) check(ctx context.Context, conn driver.Conn) error {

@@ -89,7 +89,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(path)
+	db, err := open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("opening database %s: %w", path, err)
 	}
@@ -102,9 +102,12 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// open makes the two pools; no connection is made yet.
-func open(path string) (*DB, error) {
+// open makes the file and the two pools; they have no connection yet.
+func open(ctx context.Context, path string) (*DB, error) {
 	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	if err := useWAL(ctx, path); err != nil {
 		return nil, err
 	}
 	write, err := newConnector(path, settings(false))

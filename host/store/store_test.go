@@ -52,7 +52,9 @@ func TestEveryConnectionSyncsEachCommit(t *testing.T) {
 
 func TestConnectionThatSyncsLessIsRefused(t *testing.T) {
 	for _, weak := range []string{"synchronous=normal", "synchronous=off", "foreign_keys=off", "journal_mode=delete"} {
-		c, err := newConnector(filepath.Join(t.TempDir(), "test.db"), settings(false))
+		path := filepath.Join(t.TempDir(), "test.db")
+		require.NoError(t, useWAL(t.Context(), path))
+		c, err := newConnector(path, settings(false))
 		require.NoError(t, err)
 		conn, err := c.Connect(t.Context())
 		require.NoError(t, err)
