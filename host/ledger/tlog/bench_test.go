@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	merkle "golang.org/x/mod/sumdb/tlog"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 // chains signs count messages for each of several channels beforehand.
@@ -86,7 +88,8 @@ func BenchmarkRead(b *testing.B) {
 		})
 		b.Run(name+"/cold", func(b *testing.B) {
 			for n := range b.N {
-				l.seen = newSeen()
+				l.seen = newRecent[uint64, ledger.Entry](seenEntries)
+				l.nodes = newRecent[int64, merkle.Hash](seenNodes)
 				require.NoError(b, read[name](n))
 			}
 		})

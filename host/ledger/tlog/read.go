@@ -13,11 +13,14 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
-// Await returns the receipt of a recorded message with a proof under the newest
-// checkpoint; nothing here takes time.
+// Await returns the receipt of a recorded message; nothing here takes time. Right
+// after Submit it is the same receipt.
 func (l *Log) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (receipt ledger.Receipt, err error) {
 	if phase > ledger.Final {
 		return ledger.Receipt{}, fmt.Errorf("awaiting %s on a log: %w", phase, ledger.ErrNoPhase)
+	}
+	if issued, ok := l.issued.get(r.Hash); ok && issued.Channel == r.Channel && issued.Number == r.Number {
+		return issued, errors.Join(ctx.Err(), l.usable())
 	}
 	err = l.read(ctx, func(v *view) error {
 		e, err := v.find(r.Channel, r.Number)

@@ -75,12 +75,14 @@ type Log struct {
 	o        Options
 	verifier note.Verifier
 	writer   *store.Writer[channel.Message, ledger.Receipt]
-	reading  *statements // on the pool that reads
-	writing  *statements // on the connection that writes
-	seen     *seen
-	verified atomic.Pointer[signedTree] // the newest read
-	signed   atomic.Pointer[signedTree] // the newest of this process, perhaps not committed
-	frontier frontier                   // of the writing goroutine alone
+	reading  *statements                           // on the pool that reads
+	writing  *statements                           // on the connection that writes
+	seen     *recent[uint64, ledger.Entry]         // verified, by index
+	nodes    *recent[int64, merkle.Hash]           // of the tree, verified, by stored index
+	issued   *recent[channel.Hash, ledger.Receipt] // of messages recorded here
+	verified atomic.Pointer[signedTree]            // the newest read
+	signed   atomic.Pointer[signedTree]            // the newest of this process, perhaps not committed
+	frontier frontier                              // of the writing goroutine alone
 
 	closing sync.Once
 	closed  chan struct{}
@@ -89,6 +91,15 @@ type Log struct {
 }
 
 var _ ledger.Ledger = (*Log)(nil)
+
+// How many of each the memory keeps at least, and at most twice as many: without
+// it an Ed25519 check and a walk up the tree for each head would take more time
+// than the rest of a tap.
+const (
+	seenEntries  = 16384
+	seenNodes    = 65536
+	seenReceipts = 1024
+)
 
 // Open opens the log in the SQLite file at path, or makes a new one. It checks
 // the newest checkpoint and that the tree's hashes give its root; Check looks at
@@ -104,7 +115,9 @@ func Open(ctx context.Context, path string, o Options) (*Log, error) {
 	}
 	l := &Log{
 		db: db, o: o, verifier: verifier,
-		seen:   newSeen(),
+		seen:   newRecent[uint64, ledger.Entry](seenEntries),
+		nodes:  newRecent[int64, merkle.Hash](seenNodes),
+		issued: newRecent[channel.Hash, ledger.Receipt](seenReceipts),
 		closed: make(chan struct{}),
 		grown:  make(chan struct{}),
 	}
@@ -206,7 +219,8 @@ func (l *Log) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, er
 	if err != nil {
 		return ledger.Receipt{}, outcome(err)
 	}
-	l.seen.put(ledger.Entry{Message: m, Time: r.Time, Index: r.Index})
+	l.seen.put(r.Index, ledger.Entry{Message: m, Time: r.Time, Index: r.Index})
+	l.issued.put(r.Hash, r)
 	l.wake()
 	return r, nil
 }

@@ -61,6 +61,9 @@ type view struct {
 	tree   *signedTree
 	last   int64                 // leaf in the file
 	hashes map[int64]merkle.Hash // those read or made already
+	// committed says that the tree will not be taken back: it is not that of a
+	// batch in hand.
+	committed bool
 }
 
 // read runs fn on the log as it is now, when the file ends where its checkpoint
@@ -98,6 +101,7 @@ func (l *Log) snapshot(ctx context.Context, fn func(*view) error) error {
 	if err != nil {
 		return err
 	}
+	v.committed = true
 	return fn(v)
 }
 
@@ -264,7 +268,7 @@ func (v *view) messages(c *chain, from int64, n int) ([]ledger.Entry, error) {
 // entry verifies a row: the author's signature, the payload, and that the
 // checkpoint covers it with this index and time.
 func (v *view) entry(r row) (ledger.Entry, error) {
-	if e, ok := v.log.seen.get(r); ok {
+	if e, ok := v.log.seen.get(uint64(r.leaf)); ok && r.equal(e) {
 		return e, nil
 	}
 	m, err := r.message()
@@ -275,7 +279,7 @@ func (v *view) entry(r row) (ledger.Entry, error) {
 	if _, err := v.proveLeaf(e); err != nil {
 		return ledger.Entry{}, err
 	}
-	v.log.seen.put(e)
+	v.log.seen.put(e.Index, e)
 	return e, nil
 }
 
@@ -300,13 +304,22 @@ func (v *view) proveLeaf(e ledger.Entry) (merkle.RecordProof, error) {
 	if e.Index >= v.tree.Size {
 		return nil, corrupt("leaf %d is outside the tree of %d", e.Index, v.tree.Size)
 	}
-	path, err := merkle.ProveRecord(int64(v.tree.Size), int64(e.Index), v)
+	var nodes []int64
+	path, err := merkle.ProveRecord(int64(v.tree.Size), int64(e.Index), merkle.HashReaderFunc(func(indexes []int64) ([]merkle.Hash, error) {
+		nodes = indexes
+		return v.ReadHashes(indexes)
+	}))
 	if err != nil {
 		return nil, err
 	}
 	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
 	if err := merkle.CheckRecord(path, int64(v.tree.Size), v.tree.Root, int64(e.Index), leaf.Hash()); err != nil {
 		return nil, corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, v.tree.Size, err)
+	}
+	if v.committed {
+		for _, index := range nodes {
+			v.log.nodes.put(index, v.hashes[index])
+		}
 	}
 	return path, nil
 }
@@ -344,6 +357,11 @@ func (v *view) ReadHashes(indexes []int64) ([]merkle.Hash, error) {
 	hashes := make([]merkle.Hash, len(indexes))
 	for i, index := range indexes {
 		h, ok := v.hashes[index]
+		if !ok && v.committed {
+			if h, ok = v.log.nodes.get(index); ok {
+				v.hashes[index] = h
+			}
+		}
 		if !ok {
 			level, n := merkle.SplitStoredHashIndex(index)
 			if err := v.readHashesOf((n+1)<<level - 1); err != nil {
