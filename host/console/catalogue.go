@@ -11,6 +11,7 @@ import (
 	"github.com/productid/productid/host/simcard"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
@@ -25,7 +26,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -33,7 +34,8 @@ func catalogue() []entry {
 
 // maybe stands first: what may be done must never be called undone, whatever else is in the chain.
 func maybe() []entry {
-	const next = "run the same command again: it finds out, and records nothing twice"
+	const next = "run the same command again: it goes on from what stands; but a tap update finds its own tap only by an --idempotency-key, " +
+		"without one it may answer already_used, and productid ledger get CARD COUNTER shows the record"
 	return []entry{
 		is(ledger.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether the ledger recorded it", next),
 		is(store.ErrUncertain, Uncertain, "uncertain", "nobody knows yet whether it was written", next),
@@ -76,6 +78,31 @@ func ofReaders() []entry {
 	}
 }
 
+// ofFiles and ofHistories stand before ofLedgers: a ledger that is altered does not answer either, and to run it again is
+// no advice then.
+func ofFiles() []entry {
+	return []entry{
+		is(tlog.ErrCorrupt, Failure, "ledger_altered", "the ledger's file was altered or damaged", "trust no answer of it; put back a copy that productid ledger verify accepts"),
+		is(tlog.ErrOtherLog, Failure, "other_ledger", "the file is the ledger of another installation", "check --ledger and --data: they belong together"),
+		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted: it is made anew from the ledger"),
+		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
+		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
+		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),
+		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
+	}
+}
+
+func ofHistories() []entry {
+	const next = "do not go on, used taps might pass again: compare the ledger with a checkpoint or a mirror of your own, and put the newest copy back"
+	return []entry{
+		is(registry.ErrOtherHistory, Failure, "other_history", "the ledger is not as it was known here: it was rewritten or cut, or an old copy was put back", next),
+		is(ledger.ErrNoPosition, Failure, "other_history", "the ledger is shorter than it was: it was cut, or an old copy was put back", next),
+		is(validation.ErrUnreadable, Failure, "unreadable_head", "the newest message of the card's channel says nothing to go by", "productid channel read shows it; install a newer version, or find out who else writes with these secrets"),
+		is(record.ErrMust, Failure, "too_old", "the ledger holds a record that this version must not skip", "install a newer version"),
+		is(record.ErrMalformed, Failure, "malformed_record", "a record does not follow the format", "check what was ordered; if the record stands on the ledger already, trust no answer about its channel"),
+	}
+}
+
 func ofLedgers() []entry {
 	return []entry{
 		is(ledger.ErrUnavailable, Unreachable, "ledger_unavailable", "the ledger does not answer; nothing was written", "see productid ledger info, then run it again"),
@@ -84,12 +111,10 @@ func ofLedgers() []entry {
 		is(ledger.ErrNoChannel, No, "no_channel", "this ledger has no message of that channel", "check the id, and --data or --ledger"),
 		is(ledger.ErrNoMessage, No, "no_message", "the channel ends before that number", "productid channel read shows how far it goes"),
 		is(ledger.ErrTooLarge, Usage, "too_large", "it is too large for this ledger", "put it elsewhere and record its SHA-256"),
-		is(ledger.ErrNoPosition, Failure, "history_lost", "the ledger is shorter than it was: somebody put an old copy in place", "put the newer ledger back, then run productid ledger rebuild"),
 		as[*ledger.Conflict](Failure, "conflict", "somebody else wrote that message first", "run it again: it goes on from what stands there now"),
 		is(registry.ErrUnknownCard, No, "unknown_card", "no issuer on this ledger registered this card", "check that you look at the right ledger (--data); else do not trust the card"),
 		is(registry.ErrUnknownIssuer, No, "unknown_issuer", "no issuer has that channel on this ledger", "check the id, and --data or --ledger"),
 		is(registry.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
-		is(record.ErrMust, Failure, "too_old", "the ledger holds a record that this version must not skip", "install a newer version"),
 	}
 }
 
@@ -123,7 +148,6 @@ func ofFormats() []entry {
 		is(channel.ErrBrokenChain, No, "broken_chain", "broken_chain: it does not follow the message before it", "do not trust this copy of the channel; read it from another"),
 		is(channel.ErrCannotOpen, No, "cannot_open", "cannot_open: the read key does not open it", "ask the author for a newer capability"),
 		is(channel.ErrMalformed, No, "malformed", "malformed: it does not follow the format", next),
-		is(record.ErrMalformed, No, "malformed", "malformed: it is no record", next),
 		is(ndef.ErrMalformed, No, "malformed", "malformed: it is no NDEF message with a URI", next),
 		is(apdu.ErrMalformed, Reader, "malformed", "malformed: it is no APDU, or no answer to one", "take the card off and put it on again"),
 	}
@@ -131,13 +155,6 @@ func ofFormats() []entry {
 
 func ofMachines() []entry {
 	return []entry{
-		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
-		is(tlog.ErrCorrupt, Failure, "ledger_altered", "the ledger's file was altered or damaged", "trust no answer of it; put back a copy that productid ledger verify accepts"),
-		is(tlog.ErrOtherLog, Failure, "other_ledger", "the file is the ledger of another installation", "check --ledger and --data: they belong together"),
-		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted: it is made anew from the ledger"),
-		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
-		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
-		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),
 		is(fs.ErrNotExist, Failure, "not_found", "the file or folder is not there", "check the path; --data DIR names the data folder"),
 		is(fs.ErrPermission, Failure, "permission", "this user may not do that", "check who owns the file or folder"),
 		as[*net.OpError](Reader, "no_connection", "nobody answers at that address", "start the virtual card (scripts/virtual-card.sh) or name another --reader"),

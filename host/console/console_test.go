@@ -22,10 +22,12 @@ import (
 	"github.com/productid/productid/host/simcard"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -185,13 +187,27 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{errors.Join(simcard.ErrTorn, io.EOF), "card_torn", Reader},
 		{apdu.StatusUnknown, "card_refused", Reader},
 		{errors.Join(card.ErrNotOurs, apdu.StatusNotFound), "not_our_card", Reader},
-		{tlog.ErrCorrupt, "ledger_altered", Failure},
+		{fmt.Errorf("reading: %w: %w: leaf 3", ledger.ErrUnavailable, tlog.ErrCorrupt), "ledger_altered", Failure},
+		{fmt.Errorf("reading: %w: %w", ledger.ErrUnavailable, store.ErrBusy), "ledger_busy", Unreachable},
+		{fmt.Errorf("following: %w: %w", registry.ErrOtherHistory, ledger.ErrNoPosition), "other_history", Failure},
+		{ledger.ErrNoPosition, "other_history", Failure},
+		{fmt.Errorf("message 3 of channel x: %w", validation.ErrUnreadable), "unreadable_head", Failure},
+		{fmt.Errorf("message 3 of channel x: %w", record.ErrMalformed), "malformed_record", Failure},
 		{errors.New("anything"), "failure", Failure},
 	} {
 		p := Explain(row.err)
 		assert.Equal(t, row.code, p.Code, row.err)
 		assert.Equal(t, row.exit, p.Exit, row.err)
 		assert.ErrorIs(t, &p, row.err)
+	}
+}
+
+// TestAdviceAfterUncertaintyIsTrue: without an idempotency key a repetition is already_used, whoever sends it.
+func TestAdviceAfterUncertaintyIsTrue(t *testing.T) {
+	for _, err := range []error{ledger.ErrUncertain, store.ErrUncertain} {
+		p := Explain(err)
+		assert.Contains(t, p.Next, "--idempotency-key")
+		assert.Contains(t, p.Next, "already_used")
 	}
 }
 
