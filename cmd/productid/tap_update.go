@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ already_used, except with the same --idempotency-key: that gets the first answer
 				a.console.Say("nothing was written")
 				return a.answerVerdict(v)
 			}
-			return a.update(c, h, r, receipt)
+			return a.update(c.Context(), h, r, receipt)
 		},
 	}
 	flags := c.Flags()
@@ -86,15 +87,19 @@ func (a *app) readInput(path string) ([]byte, error) {
 
 const maxInput = 1 << 20
 
-func (a *app) update(c *cobra.Command, h *house, r validation.Request, receipt string) error {
-	v, err := h.validation.Update(c.Context(), r)
+// update records a tap. Whatever becomes of the receipt's file, the verdict is printed: the tap is used up.
+func (a *app) update(ctx context.Context, h *house, r validation.Request, receipt string) error {
+	file, err := openReceipt(receipt)
 	if err != nil {
 		return err
 	}
-	if receipt != "" && v.Code == validation.Recorded {
-		if err := writeEvidence(receipt, v.Evidence()); err != nil {
-			return err
-		}
+	v, err := h.validation.Update(ctx, r)
+	unwritten := file.finish(v)
+	if err != nil {
+		return err
 	}
-	return a.answerVerdict(v)
+	if err := a.answerVerdict(v); err != nil {
+		return err
+	}
+	return unwritten
 }
