@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"time"
 
 	merkle "golang.org/x/mod/sumdb/tlog"
@@ -16,40 +15,6 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 )
-
-// statements are compiled once for a pool.
-type statements struct {
-	checkpoint, hashes, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
-}
-
-// rowColumns are what row.scan reads.
-const rowColumns = "leaf, channel, number, time, hashes, stub, payload"
-
-func prepare(ctx context.Context, compile func(context.Context, string) (*sql.Stmt, error)) (*statements, error) {
-	s := &statements{}
-	for _, p := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&s.checkpoint, "SELECT checkpoint, coalesce((SELECT max(leaf) FROM entry), -1) FROM log"},
-		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
-		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
-			" FROM (SELECT 1) LEFT JOIN channel ON id = $1"},
-		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
-		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
-		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
-		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
-		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
-		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
-	} {
-		stmt, err := compile(ctx, p.text)
-		if err != nil {
-			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
-		}
-		*p.stmt = stmt
-	}
-	return s, nil
-}
 
 // A view is the log inside one transaction: nothing changes while it is looked
 // at. It reads the tree's hashes as a merkle.HashReader.
@@ -77,6 +42,7 @@ func (l *Log) read(ctx context.Context, fn func(*view) error) error {
 	})
 }
 
+// checkEnd reports whether the file's last leaf is the checkpoint's.
 func (v *view) checkEnd() error {
 	if uint64(v.last+1) != v.tree.Size {
 		return corrupt("last leaf is %d under a checkpoint of %d", v.last, v.tree.Size)
@@ -155,20 +121,6 @@ func (v *view) one(stmt *sql.Stmt, args []any, into ...any) error {
 func (v *view) exec(stmt *sql.Stmt, args ...any) error {
 	if _, err := v.tx.StmtContext(v.ctx, stmt).ExecContext(v.ctx, args...); err != nil {
 		return unavailable(v.ctx, err)
-	}
-	return nil
-}
-
-// row is one leaf as the file has it: nothing in it is verified.
-type row struct {
-	leaf, channel, number, time int64
-	hashes, stub, payload       []byte
-}
-
-func (r *row) scan(rows *sql.Rows) error {
-	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
-	if err != nil {
-		return corrupt("%w", err)
 	}
 	return nil
 }
@@ -276,33 +228,18 @@ func (v *view) entry(r row) (ledger.Entry, error) {
 		return ledger.Entry{}, err
 	}
 	e := ledger.Entry{Message: m, Time: time.UnixMilli(r.time).UTC(), Index: uint64(r.leaf)}
-	if _, err := v.proveLeaf(e); err != nil {
+	if err := v.checkLeaf(e); err != nil {
 		return ledger.Entry{}, err
 	}
 	v.log.seen.put(e.Index, e)
 	return e, nil
 }
 
-func (r *row) message() (channel.Message, error) {
-	if r.leaf < 0 || r.time < 0 || r.time > channel.MaxUnixMilli {
-		return channel.Message{}, corrupt("leaf %d has time %d", r.leaf, r.time)
-	}
-	stub, err := channel.ParseStub(r.stub)
-	if err != nil {
-		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
-	}
-	m, err := channel.FromStub(stub, r.payload)
-	if err != nil {
-		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
-	}
-	return m, nil
-}
-
-// proveLeaf returns the path from an entry's leaf to the checkpoint's root, and
-// ErrCorrupt when there is none.
-func (v *view) proveLeaf(e ledger.Entry) (merkle.RecordProof, error) {
+// checkLeaf walks from an entry's leaf to the checkpoint's root, and returns
+// ErrCorrupt when it does not get there.
+func (v *view) checkLeaf(e ledger.Entry) error {
 	if e.Index >= v.tree.Size {
-		return nil, corrupt("leaf %d is outside the tree of %d", e.Index, v.tree.Size)
+		return corrupt("leaf %d is outside the tree of %d", e.Index, v.tree.Size)
 	}
 	var nodes []int64
 	path, err := merkle.ProveRecord(int64(v.tree.Size), int64(e.Index), merkle.HashReaderFunc(func(indexes []int64) ([]merkle.Hash, error) {
@@ -310,23 +247,23 @@ func (v *view) proveLeaf(e ledger.Entry) (merkle.RecordProof, error) {
 		return v.ReadHashes(indexes)
 	}))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
 	if err := merkle.CheckRecord(path, int64(v.tree.Size), v.tree.Root, int64(e.Index), leaf.Hash()); err != nil {
-		return nil, corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, v.tree.Size, err)
+		return corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, v.tree.Size, err)
 	}
 	if v.committed {
 		for _, index := range nodes {
 			v.log.nodes.put(index, v.hashes[index])
 		}
 	}
-	return path, nil
+	return nil
 }
 
 // receipt returns the receipt of a verified entry, with its proof.
 func (v *view) receipt(e ledger.Entry) (ledger.Receipt, error) {
-	if _, err := v.proveLeaf(e); err != nil {
+	if err := v.checkLeaf(e); err != nil {
 		return ledger.Receipt{}, err
 	}
 	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
@@ -398,13 +335,4 @@ func (v *view) keepHashes(leaf int64, b []byte) {
 	for level := range len(b) / merkle.HashSize {
 		v.hashes[index+int64(level)] = merkle.Hash(b[level*merkle.HashSize:])
 	}
-}
-
-// hashesOf returns how many hashes a leaf adds: its own and one for each subtree
-// that it completes.
-func hashesOf(leaf int64) int { return 1 + bits.TrailingZeros64(uint64(leaf+1)) }
-
-// equal reports whether the row holds exactly this entry.
-func (r *row) equal(e ledger.Entry) bool {
-	return r.time == e.Time.UnixMilli() && bytes.Equal(r.stub, e.Message.Stub().Bytes()) && bytes.Equal(r.payload, e.Message.Payload())
 }

@@ -1,0 +1,84 @@
+package tlog
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/bits"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// statements are compiled once for a pool.
+type statements struct {
+	checkpoint, hashes, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
+}
+
+// rowColumns are what row.scan reads.
+const rowColumns = "leaf, channel, number, time, hashes, stub, payload"
+
+func prepare(ctx context.Context, compile func(context.Context, string) (*sql.Stmt, error)) (*statements, error) {
+	s := &statements{}
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.checkpoint, "SELECT checkpoint, coalesce((SELECT max(leaf) FROM entry), -1) FROM log"},
+		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
+		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
+			" FROM (SELECT 1) LEFT JOIN channel ON id = $1"},
+		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
+		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
+		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
+		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
+		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
+		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
+	} {
+		stmt, err := compile(ctx, p.text)
+		if err != nil {
+			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+		}
+		*p.stmt = stmt
+	}
+	return s, nil
+}
+
+// row is one leaf as the file has it: nothing in it is verified.
+type row struct {
+	leaf, channel, number, time int64
+	hashes, stub, payload       []byte
+}
+
+func (r *row) scan(rows *sql.Rows) error {
+	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
+	if err != nil {
+		return corrupt("%w", err)
+	}
+	return nil
+}
+
+func (r *row) message() (channel.Message, error) {
+	if r.leaf < 0 || r.time < 0 || r.time > channel.MaxUnixMilli {
+		return channel.Message{}, corrupt("leaf %d has time %d", r.leaf, r.time)
+	}
+	stub, err := channel.ParseStub(r.stub)
+	if err != nil {
+		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
+	}
+	m, err := channel.FromStub(stub, r.payload)
+	if err != nil {
+		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
+	}
+	return m, nil
+}
+
+// equal reports whether the row holds exactly this entry.
+func (r *row) equal(e ledger.Entry) bool {
+	return r.time == e.Time.UnixMilli() && bytes.Equal(r.stub, e.Message.Stub().Bytes()) && bytes.Equal(r.payload, e.Message.Payload())
+}
+
+// hashesOf returns how many hashes a leaf adds: its own and one for each subtree
+// that it completes.
+func hashesOf(leaf int64) int { return 1 + bits.TrailingZeros64(uint64(leaf+1)) }
