@@ -28,7 +28,7 @@ func chains(b *testing.B, l *Log, channels, count int) [][]channel.Message {
 }
 
 // BenchmarkSubmit measures recorded messages with 1, 8 and 64 callers that each
-// read their channel's head, submit the next message and wait for the receipt.
+// submit the next message of their channel and wait for the receipt.
 func BenchmarkSubmit(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {

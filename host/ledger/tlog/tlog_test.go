@@ -265,7 +265,7 @@ func TestConsistencyOfAllSizes(t *testing.T) {
 	}
 }
 
-func TestFollowSeesAnotherProcessSoonAndItselfAtOnce(t *testing.T) {
+func TestFollowSeesItsOwnMessagesAndThoseOfOthers(t *testing.T) {
 	path := newPath(t)
 	l, other := openAt(t, path), openAt(t, path)
 	messages := write(t, other, author(1), 1)
