@@ -56,13 +56,16 @@ func (in *inspector) judge(f *finding, h *house, url string) {
 	}
 }
 
+// errCapability quotes nothing: a part of it may be a read key.
+var errCapability = fmt.Errorf("it is neither pidc1:CHANNEL nor pidc1:CHANNEL:NUMBER:KEY: %w", channel.ErrMalformed)
+
 func (in *inspector) capability(text string) (finding, bool) {
 	if !strings.HasPrefix(text, "pidc1:") {
 		return finding{}, false
 	}
 	c, err := channel.ParseCapability(text)
 	if err != nil {
-		return refuse("a channel's capability", channel.Class(err), err), true
+		return refuse("a channel's capability", "", errCapability), true
 	}
 	f := finding{Kind: "a public channel's capability", Holds: holdsUnknown, Why: "its form is right; productid channel read tells whether the ledger has the channel"}
 	if c.Restricted {

@@ -73,12 +73,16 @@ func writeEvidence(path string, e ledger.Evidence) error {
 func (a *app) withEntry(c *cobra.Command, args []string, use func(*house, ledger.Entry) error) error {
 	n, err := strconv.ParseUint(args[1], 10, 64)
 	if err != nil {
-		return console.Misuse("reading "+args[1], "malformed: it is no number", "give a message's number, or a card's counter, in decimal")
+		return console.Misuse("reading the number or counter", "malformed: it is no number", "give a message's number, or a card's counter, in decimal")
 	}
 	id, channelErr := channel.ParseID(args[0])
 	card, cardErr := tap.ParseCardID(args[0])
 	if channelErr != nil && cardErr != nil {
-		return console.Misuse("reading "+args[0], "malformed: it is neither a channel (43 characters) nor a card (16 characters)", "productid inspect says what a text is")
+		next := "productid inspect says what a text is"
+		if c, err := channel.ParseCapability(args[0]); err == nil {
+			next = "it is a capability: give its channel alone, " + c.Channel.String()
+		}
+		return console.Misuse("reading the channel or card", "malformed: it is neither a channel (43 characters) nor a card (16 characters)", next)
 	}
 	h, err := a.openHouse(c.Context(), existing)
 	if err != nil {

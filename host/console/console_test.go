@@ -129,6 +129,23 @@ func TestReportIsThreeLinesWhateverTheTextHolds(t *testing.T) {
 	}
 }
 
+func TestReportQuotesNoReadKey(t *testing.T) {
+	const key = "-GYb2Wy8xGqcKVnJ2L5lKvN0FZyVqQn3KxY7m0bTzEw"
+	const capability = "pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M:7:" + key
+	for _, asJSON := range []bool{false, true} {
+		for _, err := range []error{
+			errors.New("open " + capability + ": no such file"),
+			fmt.Errorf("reading %q: %w", capability, fs.ErrNotExist),
+			Misuse("a "+capability, "b "+capability, "c "+capability),
+		} {
+			c, out, talk := open(t, asJSON, "")
+			c.Report(err)
+			assert.NotContains(t, out.String()+talk.String(), key)
+			assert.Contains(t, talk.String(), "s9_M:[not shown]")
+		}
+	}
+}
+
 func TestAnsweredPrintsNothing(t *testing.T) {
 	c, out, talk := open(t, false, "")
 	assert.Equal(t, No, c.Report(fmt.Errorf("checking: %w", Answered{No})))

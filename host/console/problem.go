@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -58,6 +59,7 @@ func (c *Console) Report(err error) Exit {
 	if p.What == "" {
 		return p.Exit
 	}
+	p.What, p.Why, p.Next = withoutKeys(p.What), withoutKeys(p.Why), withoutKeys(p.Next)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
@@ -78,4 +80,10 @@ func (c *Console) Report(err error) Exit {
 // oneLine keeps a text that quotes somebody else's input from forging or breaking lines.
 func oneLine(s string) string {
 	return Clean(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
+}
+
+// withoutKeys shows of every capability that a text quotes the channel alone, and not the read key: errors end up in logs
+// and tickets.
+func withoutKeys(s string) string {
+	return regexp.MustCompile(`(pidc1:[^:\s]*:)[^\s"']+`).ReplaceAllString(s, "${1}[not shown]")
 }
