@@ -24,7 +24,7 @@ func (a *app) cardRead() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, url) })
+				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, console.Clean(url)) })
 			})
 		},
 	}

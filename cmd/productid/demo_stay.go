@@ -47,7 +47,7 @@ func (d *demo) tapOnce(ctx context.Context) error {
 		return err
 	}
 	d.last = url
-	d.console.Say("the card serves %s", url)
+	d.console.Say("the card serves %s", console.Clean(url))
 	return d.offer(ctx, url)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/validation"
+	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card/cardtest"
 )
 
 func TestEveryHelpPageBeginsWithAnExample(t *testing.T) {
@@ -41,6 +44,26 @@ func TestEveryVerdictHasItsWords(t *testing.T) {
 	}
 	means, _ := console.Sentence("no such code")
 	assert.Empty(t, means)
+}
+
+// TestCardSaysNothingToTheTerminal: what stands on a card is anybody's.
+func TestCardSaysNothingToTheTerminal(t *testing.T) {
+	c := cardtest.NewLocked("hostile")
+	c.After = func(_ apdu.Command, answer []byte) ([]byte, error) {
+		return bytes.Replace(answer, []byte("example"), []byte("-\u202e\u2066"), 1), nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go (&cardServer{card: c}).serve(l)
+	for _, format := range []string{"--json=false", "--json"} {
+		var out, talk bytes.Buffer
+		code := run(t.Context(), []string{format, "--reader", "sim:" + l.Addr().String(), "card", "read"}, streams{strings.NewReader(""), &out, &talk, func(string) string { return "" }})
+		require.Zero(t, code, talk.String())
+		assert.Contains(t, out.String(), "https://tap.")
+		assert.NotContains(t, out.String(), "\u202e")
+		assert.NotContains(t, out.String(), "\u2066")
+	}
 }
 
 func TestOutputThatNobodyReadsEndsTheRunQuietly(t *testing.T) {

@@ -5,6 +5,8 @@
 // terminal that wants them: never with NO_COLOR, TERM=dumb or a pipe. What goes wrong is said in three lines (Problem),
 // from one catalogue (Explain) which also fixes the exit code and the stable code that machines read.
 //
+// Whatever is printed is text: no character that a terminal obeys comes through, wherever it is from.
+//
 // # Concurrency
 //
 // A Console may be used by several goroutines; each call writes whole lines.
@@ -12,9 +14,11 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -69,16 +73,16 @@ func (c *Console) JSON() bool { return c.json }
 // Interactive says whether a person can be asked something.
 func (c *Console) Interactive() bool { return c.asks }
 
-// Say prints one line of talk on standard error.
+// Say prints talk on standard error, as lines of text. What is foreign in it goes through Clean before.
 func (c *Console) Say(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
-	fmt.Fprintf(c.err, format+"\n", args...)
+	io.WriteString(c.err, cleanLines(fmt.Sprintf(format+"\n", args...)))
 }
 
 // Answer prints a verb's answer on standard output: v as one line of JSON when JSON was asked for, else what words
-// writes for people.
+// writes for people, as lines of text.
 func (c *Console) Answer(v any, words func(io.Writer)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +90,11 @@ func (c *Console) Answer(v any, words func(io.Writer)) error {
 	if c.json {
 		return c.line(v)
 	}
-	words(c.out)
+	var text strings.Builder
+	words(&text)
+	if _, err := io.WriteString(c.out, cleanLines(text.String())); err != nil {
+		return fmt.Errorf("printing the answer: %w", err)
+	}
 	return nil
 }
 
@@ -105,9 +113,14 @@ func List[T any](c *Console, all []T, words func(io.Writer)) error {
 
 // line writes v as one line of JSON; & < > stay readable, for URLs are full of them.
 func (c *Console) line(v any) error {
-	e := json.NewEncoder(c.out)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	err := e.Encode(v)
+	if err == nil {
+		_, err = c.out.Write(escape(line.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("printing the answer: %w", err)
 	}
 	return nil

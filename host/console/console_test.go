@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -115,6 +116,18 @@ func TestListIsOneObjectALineOrOneTable(t *testing.T) {
 	assert.Equal(t, "table", out.String())
 }
 
+// full is an output that takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestAnswerThatCannotBePrintedIsAnError(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		c := Open(Options{In: strings.NewReader(""), Out: full{}, Err: io.Discard, JSON: asJSON})
+		assert.ErrorIs(t, c.Answer("yes", func(w io.Writer) { io.WriteString(w, "yes") }), io.ErrShortWrite)
+	}
+}
+
 func TestReportIsThreeLinesWhateverTheTextHolds(t *testing.T) {
 	for _, err := range []error{
 		errors.New("plain"),
@@ -127,6 +140,30 @@ func TestReportIsThreeLinesWhateverTheTextHolds(t *testing.T) {
 		assert.Equal(t, 3, strings.Count(talk.String(), "\n"), talk.String())
 		assert.NotContains(t, talk.String(), "\x1b")
 	}
+}
+
+// hostile are characters that a terminal obeys instead of showing them.
+const hostile = "a\x1b[2J\x07\r\u009b31m\u202e\u2066\u200b\u2028\U000e0041z"
+
+func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		c, out, talk := open(t, asJSON, "")
+		require.NoError(t, c.Answer(map[string]string{"url": hostile}, func(w io.Writer) { fmt.Fprintln(w, hostile) }))
+		c.Say("it says %s", hostile)
+		c.Progress(Step{Name: hostile, Detail: hostile})
+		c.Proved(Step{Name: hostile, Detail: hostile})
+		c.Report(errors.New(hostile))
+		for _, r := range out.String() + talk.String() {
+			assert.True(t, r == '\n' || unicode.IsGraphic(r), "%U is printed", r)
+		}
+		if asJSON {
+			var back struct{ URL string }
+			line, _, _ := strings.Cut(out.String(), "\n")
+			require.NoError(t, json.Unmarshal([]byte(line), &back))
+			assert.Equal(t, hostile, back.URL, "nothing is lost for machines")
+		}
+	}
+	assert.Equal(t, "grün 漢字 €", Clean("grün 漢字 €"))
 }
 
 func TestReportQuotesNoReadKey(t *testing.T) {

@@ -66,7 +66,7 @@ func (c *Console) Report(err error) Exit {
 	if c.json {
 		// a Problem holds strings and a number: it always encodes
 		text, _ := json.Marshal(map[string]Problem{"error": p})
-		fmt.Fprintf(c.err, "%s\n", text)
+		fmt.Fprintf(c.err, "%s\n", escape(text))
 		return p.Exit
 	}
 	mark := "error"

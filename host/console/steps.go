@@ -33,7 +33,7 @@ func (c *Console) Working(what string) {
 		return
 	}
 	c.clear()
-	fmt.Fprintf(c.err, "\x1b[2m..           %s\x1b[0m", what)
+	fmt.Fprintf(c.err, "\x1b[2m..           %s\x1b[0m", Clean(what))
 	c.pending = true
 }
 
@@ -55,11 +55,11 @@ func (c *Console) step(w io.Writer, colour bool, s Step) {
 	if colour {
 		mark = "\x1b[32mok\x1b[0m"
 	}
-	line := fmt.Sprintf("%s  %8s  %s", mark, Duration(s.Took), s.Name)
+	line := fmt.Sprintf("%8s  %s", Duration(s.Took), s.Name)
 	if s.Detail != "" {
 		line += ": " + s.Detail
 	}
-	fmt.Fprintln(w, line)
+	fmt.Fprintf(w, "%s  %s\n", mark, Clean(line))
 }
 
 // Duration puts a time in the words people read: "<1 ms", "41 ms", "1.2 s", "3 min 5 s".

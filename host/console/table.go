@@ -36,13 +36,3 @@ func writeRow(w io.Writer, cells []string) {
 	}
 	fmt.Fprintln(w, strings.TrimRight(strings.Join(clean, "\t"), "\t"))
 }
-
-// Clean replaces every control character of a foreign text by a question mark.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || 0x7f <= r && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
-}
