@@ -18,7 +18,7 @@
 // that one request, and nothing of that request was kept unless the function
 // wrote it. After a COMMIT that failed nobody knows what is on the disk: the
 // database takes no further write ([ErrBroken]) and the process is to stop. The
-// next start copies the log into the file and syncs it before it serves.
+// next start syncs the log and copies it into the file before it serves.
 //
 // # Concurrency
 //
@@ -75,8 +75,8 @@ type DB struct {
 
 // Open opens or creates the SQLite file at path, which is a file name and not
 // a data source name. When it returns, the write-ahead log of an earlier run
-// has been copied into the file and synced, and all migrations have run. A new
-// file is readable by its owner alone.
+// is synced, has been copied into the file as far as no reader looks at an older
+// state, and all migrations have run. A new file is readable by its owner alone.
 //
 // Errors: [ErrNotDurable] when the connection cannot be made to sync,
 // [ErrCorrupt] when the file is damaged or no database, [ErrForeign] when it is
@@ -140,27 +140,33 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-// prepareFile brings an opened file into the state in which it may serve.
+// prepareFile brings an opened file into the state in which it may serve: what
+// an earlier run left in the write-ahead log is synced, whether that run did it or
+// not, and the schema is this program's.
 func (db *DB) prepareFile(ctx context.Context, migrations []migration) error {
-	if err := db.checkpoint(ctx); err != nil {
+	copied, err := db.checkpoint(ctx)
+	if err != nil {
 		return fmt.Errorf("copying the write-ahead log into the file: %w", err)
 	}
-	return db.Update(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, migrations) })
+	return db.Update(ctx, func(tx *sql.Tx) error {
+		if err := migrate(ctx, tx, migrations); err != nil || copied {
+			return err
+		}
+		// A commit syncs the log with all that stands before it.
+		_, err := tx.ExecContext(ctx, "UPDATE schema_version SET name = name")
+		return err
+	})
 }
 
-// checkpoint copies the write-ahead log into the file and syncs both. It is
-// enough that every frame was copied: emptying the log may have to wait for
-// readers in other processes.
-func (db *DB) checkpoint(ctx context.Context) error {
+// checkpoint copies the write-ahead log into the file and syncs both. It reports
+// whether all was copied: what a reader in another process still looks at stays.
+func (db *DB) checkpoint(ctx context.Context) (all bool, err error) {
 	var busy, frames, copied int
-	row := db.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	row := db.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	if err := row.Scan(&busy, &frames, &copied); err != nil {
-		return err
+		return false, err
 	}
-	if copied < frames {
-		return fmt.Errorf("%w: %d of %d frames, another process holds an old snapshot", ErrBusy, copied, frames)
-	}
-	return nil
+	return busy == 0 && copied == frames, nil
 }
 
 // Read returns the pool of read-only connections. It sees what was committed,

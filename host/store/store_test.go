@@ -225,3 +225,22 @@ func TestIntegrityFindsDamage(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEmpty(t, findings)
 }
+
+// TestOpenDoesNotWaitForAReader has another connection look at an old state, as a check of a long log does.
+func TestOpenNeedsNoReaderToEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openAt(t, path)
+	w := newWriter(t, db, appendEntries)
+	write := func(number int) {
+		_, err := w.Do(t.Context(), entry{0, number})
+		require.NoError(t, err)
+	}
+	write(0)
+	old, err := db.Read().BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	defer old.Rollback()
+	require.NoError(t, old.QueryRow("SELECT count(*) FROM entry").Scan(new(int)))
+	write(1)
+
+	assert.Equal(t, 2, count(t, openAt(t, path), 0))
+}
