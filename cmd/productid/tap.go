@@ -54,7 +54,7 @@ func (a *app) answerVerdict(v validation.Verdict) error {
 func verdictWords(w io.Writer, v validation.Verdict) {
 	means, next := console.Sentence(string(v.Code))
 	fmt.Fprintf(w, "%s: %s\n", v.Code, means)
-	var id, counter, when, skipped, receipt string
+	var id, counter, when, skipped, replayed, receipt string
 	if v.ID != nil {
 		id, counter = v.ID.String(), fmt.Sprintf("%d, used up to %d", v.Counter, v.Last)
 	}
@@ -64,8 +64,11 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 	if v.Skipped != nil {
 		skipped = fmt.Sprintf("%d to %d: every reading counts, also those that nobody records", v.Skipped[0], v.Skipped[1])
 	}
+	if v.Replayed {
+		replayed = "this request was answered before; this is its first answer again, and nothing was written now"
+	}
 	if v.Receipt != nil {
 		receipt = fmt.Sprintf("message %d of %v, leaf %d of %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Index, v.Receipt.Ledger)
 	}
-	console.Fields(w, "card", id, "counter", counter, "when", when, "skipped", skipped, "receipt", receipt, "next", next)
+	console.Fields(w, "card", id, "counter", counter, "when", when, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
 }

@@ -51,7 +51,7 @@ already_used, except with the same --idempotency-key: that gets the first answer
 	flags := c.Flags()
 	flags.StringVar(&payload, "payload", "", "JSON `file` that stands in the public record; - is standard input")
 	flags.StringVar(&action, "action", validation.ActionUpdate, "`word` that the record gives as what was asked for")
-	flags.StringVar(&retry, "idempotency-key", "", "random `text` of 128 bits or more that names this request")
+	flags.StringVar(&retry, "idempotency-key", "", "random `text` of 128 bits or more, at least 22 characters, that names this request")
 	flags.StringVar(&receipt, "receipt", "", "`file` to write the record and its proof to")
 	flags.BoolVar(&dryRun, "dry-run", false, "check only; write nothing")
 	return c

@@ -26,7 +26,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofFormats(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -132,6 +132,12 @@ func ofCards() []entry {
 		is(t4t.ErrNoTag, Reader, "not_a_tag", "what is on the reader is no NFC tag of type 4", "put a ProductID card on the reader"),
 		is(t4t.ErrMalformed, Reader, "card_malformed", "the tag does not follow the standard, so no phone would read it", "take it off and put it on again; if that stays, the card is broken or an imitation"),
 		as[apdu.Status](Reader, "card_refused", "the card refused a command", "take the card off and put it on again, then run the command once more"),
+	}
+}
+
+func ofRequests() []entry {
+	return []entry{
+		is(validation.ErrRetryKey, Usage, "short_key", "the idempotency key is shorter than 22 characters, so that others might find it", "give 128 random bits as text: openssl rand -hex 16"),
 	}
 }
 

@@ -244,6 +244,7 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{fmt.Errorf("reading: %w: %w: leaf 3", ledger.ErrUnavailable, tlog.ErrCorrupt), "ledger_altered", Failure},
 		{fmt.Errorf("reading: %w: %w", ledger.ErrUnavailable, store.ErrBusy), "ledger_busy", Unreachable},
 		{fmt.Errorf("following: %w: %w", registry.ErrOtherHistory, ledger.ErrNoPosition), "other_history", Failure},
+		{validation.ErrRetryKey, "short_key", Usage},
 		{ledger.ErrNoPosition, "other_history", Failure},
 		{fmt.Errorf("message 3 of channel x: %w", validation.ErrUnreadable), "unreadable_head", Failure},
 		{fmt.Errorf("message 3 of channel x: %w", record.ErrMalformed), "malformed_record", Failure},
