@@ -39,8 +39,12 @@ func (a *app) readerFlag() (kind, name string, err error) {
 	if kind == kindPCSC || kind == kindSim && strings.Contains(name, ":") {
 		return kind, name, nil
 	}
-	return "", "", console.Misuse("opening the reader "+a.flags.reader, "malformed: it is not pcsc, pcsc:NAME or sim:HOST:PORT",
-		"productid reader list shows what there is")
+	what := "opening the reader " + a.flags.reader
+	if kind == kindSim {
+		return "", "", console.Misuse(what, "malformed: a virtual card is named by its address, sim:HOST:PORT",
+			"start one (scripts/virtual-card.sh --tcp 127.0.0.1:0) and give the address it prints; only productid demo starts its own")
+	}
+	return "", "", console.Misuse(what, "malformed: it is not pcsc, pcsc:NAME or sim:HOST:PORT", "productid reader list shows what there is")
 }
 
 func (a *app) openReader(ctx context.Context) (cardReader, error) {

@@ -204,6 +204,8 @@ func TestExplainKeepsWhatWasBeingDone(t *testing.T) {
 	p = Explain(fmt.Errorf("locking the card: %w", errors.Join(card.ErrState, apdu.StatusConditions)))
 	assert.Equal(t, Reader, p.Exit)
 	assert.Contains(t, p.Why, "6985: conditions of use not satisfied")
+	p = Explain(fmt.Errorf("looking for a card: %w (scard: gone)", pcsc.ErrNoService))
+	assert.Equal(t, "the PC/SC service does not run (scard: gone)", p.Why)
 	p = Explain(context.Canceled)
 	assert.NotEmpty(t, p.What)
 	inner := Misuse("reading flags", "no such flag", "see --help")

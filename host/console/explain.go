@@ -48,7 +48,7 @@ func (e entry) problem(err, cause error) Problem {
 	if doing == "" {
 		doing = "running the command"
 	}
-	details := []string{strings.TrimPrefix(detail, ": ")}
+	details := []string{unbracketed(strings.TrimPrefix(detail, ": "))}
 	if e.typed {
 		details[0] = cause.Error()
 	}
@@ -60,6 +60,14 @@ func (e entry) problem(err, cause error) Problem {
 		why += " (" + detail + ")"
 	}
 	return Problem{Code: e.code, What: doing, Why: why, Next: e.next, Exit: e.exit, Cause: err}
+}
+
+// unbracketed is a detail that stands in brackets already without them.
+func unbracketed(s string) string {
+	if inner, ok := strings.CutPrefix(strings.TrimSpace(s), "("); ok && strings.HasSuffix(inner, ")") {
+		return strings.TrimSuffix(inner, ")")
+	}
+	return s
 }
 
 // is is an entry about a sentinel.
