@@ -103,6 +103,9 @@ func (a *app) make(ctx context.Context, h *house, r cardReader, o station.Order,
 	if err != nil {
 		return err
 	}
+	if err := h.registry.Sync(ctx); err != nil {
+		return err
+	}
 	return a.answerReport(report)
 }
 

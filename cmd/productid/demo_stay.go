@@ -53,7 +53,7 @@ func (d *demo) tapOnce(ctx context.Context) error {
 
 // offer asks for a URL to be recorded and shows the answer, whatever it is.
 func (d *demo) offer(ctx context.Context, url string) error {
-	v, err := d.house.validation.Update(ctx, validation.Request{URL: url})
+	v, err := d.record(ctx, d.house, validation.Request{URL: url})
 	if err != nil {
 		return err
 	}

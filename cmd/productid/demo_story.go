@@ -56,7 +56,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	for _, s := range []scene{
 		{"tap1", "tap 1 valid", d.tapValid},
-		{"recorded", "recorded with receipt", d.record},
+		{"recorded", "recorded with receipt", d.recorded},
 		{"replay", "same URL already used", d.replay},
 		{"tap2", "tap 2 valid", d.tapValid},
 		{"receipt", "receipt verified offline", d.verifyReceipt},
@@ -141,9 +141,9 @@ func unexpected(v validation.Verdict) error {
 	return fmt.Errorf("%w: the answer is %s", errStory, v.Code)
 }
 
-// record uses the tap up.
-func (d *demo) record(ctx context.Context) (string, error) {
-	v, err := d.house.validation.Update(ctx, validation.Request{URL: d.last})
+// recorded uses the tap up.
+func (d *demo) recorded(ctx context.Context) (string, error) {
+	v, err := d.record(ctx, d.house, validation.Request{URL: d.last})
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +156,7 @@ func (d *demo) record(ctx context.Context) (string, error) {
 
 // replay offers the recorded URL once more.
 func (d *demo) replay(ctx context.Context) (string, error) {
-	v, err := d.house.validation.Update(ctx, validation.Request{URL: d.last})
+	v, err := d.record(ctx, d.house, validation.Request{URL: d.last})
 	if err != nil {
 		return "", err
 	}

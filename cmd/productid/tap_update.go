@@ -93,7 +93,7 @@ func (a *app) update(ctx context.Context, h *house, r validation.Request, receip
 	if err != nil {
 		return err
 	}
-	v, err := h.validation.Update(ctx, r)
+	v, err := a.record(ctx, h, r)
 	unwritten := file.finish(v)
 	if err != nil {
 		return err
@@ -102,4 +102,17 @@ func (a *app) update(ctx context.Context, h *house, r validation.Request, receip
 		return err
 	}
 	return unwritten
+}
+
+// record uses a tap up and has the registry know it: by that a ledger which is put back to an older copy is found out. That
+// the registry could not take it over is said, and changes nothing of the verdict.
+func (a *app) record(ctx context.Context, h *house, r validation.Request) (validation.Verdict, error) {
+	v, err := h.validation.Update(ctx, r)
+	if err != nil || v.Code != validation.Recorded {
+		return v, err
+	}
+	if err := h.registry.Sync(context.WithoutCancel(ctx)); err != nil {
+		a.console.Report(fmt.Errorf("noting the tap in the registry: %w", err))
+	}
+	return v, nil
 }

@@ -159,7 +159,7 @@ func (w *watch) decide(ctx context.Context, url string) (validation.Verdict, err
 		return validation.Verdict{}, err
 	}
 	if w.update {
-		return w.house.validation.Update(ctx, validation.Request{URL: url})
+		return w.record(ctx, w.house, validation.Request{URL: url})
 	}
 	return w.house.validation.Validate(ctx, url)
 }
