@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/vectors"
 )
 
 func (a *app) vectors() *cobra.Command {
@@ -20,13 +19,17 @@ func (a *app) vectors() *cobra.Command {
 		Example: "  productid vectors testdata/vectors/tap.json testdata/vectors/channel.json",
 		Args:    arguments(1, -1, "files of test vectors"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			tally := tally{Differ: []difference{}}
+			tally := vectors.Tally{Differ: []vectors.Difference{}}
 			for _, path := range args {
-				if err := tally.run(path); err != nil {
-					return err
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return fmt.Errorf("reading vectors: %w", err)
+				}
+				if err := tally.Run(path, text); err != nil {
+					return console.Misuse("reading vectors from "+path, "malformed: "+err.Error(), "give a file like those in testdata/vectors")
 				}
 			}
-			if err := a.console.Answer(tally, tally.words); err != nil {
+			if err := a.console.Answer(tally, func(w io.Writer) { tallyWords(w, tally) }); err != nil {
 				return err
 			}
 			if len(tally.Differ) > 0 {
@@ -37,64 +40,9 @@ func (a *app) vectors() *cobra.Command {
 	}
 }
 
-// tally counts vectors and keeps those that differ.
-type tally struct {
-	Vectors int          `json:"vectors"`
-	Differ  []difference `json:"differ"`
-	file    string
-}
-
-type difference struct {
-	File string `json:"file"`
-	Name string `json:"name"`
-	Want string `json:"want"`
-	Got  string `json:"got"`
-}
-
-func (t *tally) words(w io.Writer) {
+func tallyWords(w io.Writer, t vectors.Tally) {
 	for _, d := range t.Differ {
 		fmt.Fprintf(w, "differs: %s: %s: want %s, got %s\n", d.File, console.Clean(d.Name), console.Clean(d.Want), d.Got)
 	}
 	fmt.Fprintf(w, "%d vectors, %d differ\n", t.Vectors, len(t.Differ))
-}
-
-// compare counts one vector.
-func (t *tally) compare(name, want, got string) {
-	t.Vectors++
-	if want != got {
-		t.Differ = append(t.Differ, difference{t.file, name, want, got})
-	}
-}
-
-// run runs one file.
-func (t *tally) run(path string) error {
-	t.file = path
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("reading vectors: %w", err)
-	}
-	var head struct{ Format string }
-	if err := json.Unmarshal(text, &head); err != nil {
-		return malformedVectors(path, err.Error())
-	}
-	switch head.Format {
-	case "tap v1":
-		return t.taps(text)
-	case "pidc1":
-		return t.channels(text)
-	}
-	return malformedVectors(path, fmt.Sprintf("no known format: %q", head.Format))
-}
-
-func malformedVectors(path, why string) error {
-	return console.Misuse("reading vectors from "+path, "malformed: "+why, "give a file like those in testdata/vectors")
-}
-
-// hexText is bytes as the vectors write them.
-type hexText []byte
-
-// UnmarshalText reads hexadecimal digits.
-func (h *hexText) UnmarshalText(text []byte) (err error) {
-	*h, err = hex.DecodeString(string(text))
-	return err
 }

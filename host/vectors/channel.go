@@ -1,4 +1,4 @@
-package main
+package vectors
 
 import (
 	"bytes"
@@ -46,10 +46,10 @@ type messageVector struct {
 }
 
 // channels runs the vectors of messages and of the log's tree.
-func (t *tally) channels(text []byte) error {
+func (t *Tally) channels(text []byte) error {
 	var file channelFile
 	if err := json.Unmarshal(text, &file); err != nil {
-		return malformedVectors(t.file, err.Error())
+		return malformed(err)
 	}
 	for _, c := range file.Channels {
 		var prev channel.Hash
@@ -118,7 +118,7 @@ func readMessage(b []byte, id channel.ID, mode channel.Mode, n uint64, prev chan
 }
 
 // tree checks every inclusion proof against the root of its size.
-func (t *tally) tree(file channelFile) {
+func (t *Tally) tree(file channelFile) {
 	for _, v := range file.Log.Inclusion {
 		got := "wrong"
 		if v.Index >= 0 && v.Index < int64(len(file.Log.Leaves)) && v.Size >= 0 && v.Size < int64(len(file.Log.Roots)) {

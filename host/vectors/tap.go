@@ -1,4 +1,4 @@
-package main
+package vectors
 
 import (
 	"bytes"
@@ -6,9 +6,6 @@ import (
 
 	"github.com/productid/productid/pkg/tap"
 )
-
-// different names an answer of the right class whose bytes are other ones.
-const different = "ok, with other bytes"
 
 type tapVector struct {
 	Name, URL, CardID, Expect string
@@ -24,13 +21,13 @@ type challengeVector struct {
 }
 
 // taps runs the vectors of tap URLs and challenge answers.
-func (t *tally) taps(text []byte) error {
+func (t *Tally) taps(text []byte) error {
 	var file struct {
 		Taps       []tapVector
 		Challenges []challengeVector
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return malformedVectors(t.file, err.Error())
+		return malformed(err)
 	}
 	for _, v := range file.Taps {
 		t.compare(v.Name, v.Expect, v.run())
