@@ -1,6 +1,7 @@
 package station_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,6 +73,17 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 	_, err := newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
 	assert.ErrorIs(t, err, tap.ErrMalformed)
 	assert.Zero(t, card.commands)
+	for name, spoil := range map[string]func(*station.Order){
+		"subject": func(o *station.Order) { o.Subject = "spaceship" },
+		"lot":     func(o *station.Order) { o.Lot = strings.Repeat("A", 10_000) },
+		"serial":  func(o *station.Order) { o.Serial = "\xff" },
+	} {
+		o = order(t)
+		spoil(&o)
+		_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
+		assert.ErrorIs(t, err, record.ErrMalformed, name)
+		assert.Zero(t, card.commands, name)
+	}
 	o = order(t)
 	o.Algorithm = tap.RSA2048
 	_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)

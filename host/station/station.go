@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -154,7 +155,7 @@ const stateRegistered = "registered"
 // there. The refusals are the package's errors; those of the card (apdu.Status), the reader and the ledger
 // (ledger.ErrUncertain, ledger.ErrUnavailable) pass through.
 func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, emit func(Event)) (Report, error) {
-	if err := o.Template.Check(); err != nil {
+	if err := s.check(o); err != nil {
 		return Report{}, fmt.Errorf("checking the order: %w", err)
 	}
 	j := &job{Station: s, reader: t, order: o}
@@ -171,4 +172,13 @@ func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, 
 		emit(Event{Step: step.name, Done: true, Detail: detail, Took: s.Now().Sub(begin)})
 	}
 	return j.report, nil
+}
+
+// check refuses an order that could not be recorded, before a card is touched for it.
+func (s *Station) check(o Order) error {
+	if err := o.Template.Check(); err != nil {
+		return err
+	}
+	_, err := o.record(s.Name, card.Info{}).Encode()
+	return err
 }
