@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -24,16 +25,13 @@ func (a *app) ledgerInfo() *cobra.Command {
 		Example: "  productid ledger info --json",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			h, err := a.openHouse(c.Context(), existing)
-			if err != nil {
-				return err
-			}
-			defer h.Close()
-			info, err := h.log.Info(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.console.Answer(info, func(w io.Writer) { infoWords(w, info) })
+			return a.withLog(c.Context(), func(log *tlog.Log) error {
+				info, err := log.Info(c.Context())
+				if err != nil {
+					return err
+				}
+				return a.console.Answer(info, func(w io.Writer) { infoWords(w, info) })
+			})
 		},
 	}
 }

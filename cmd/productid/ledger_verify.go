@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -23,7 +25,7 @@ when it does not hold.`,
 		Args: arguments(0, 1, "at most one file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.checkLog(c)
+				return a.withLog(c.Context(), func(log *tlog.Log) error { return a.checkLog(c.Context(), log) })
 			}
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -77,14 +79,9 @@ func (p proved) words(w io.Writer) {
 }
 
 // checkLog checks the whole ledger file.
-func (a *app) checkLog(c *cobra.Command) error {
-	h, err := a.openHouse(c.Context(), existing)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
+func (a *app) checkLog(ctx context.Context, log *tlog.Log) error {
 	begin := time.Now()
-	report, err := h.log.Check(c.Context(), func(done, size uint64) {
+	report, err := log.Check(ctx, func(done, size uint64) {
 		a.console.Working(fmt.Sprintf("checking message %d of %d", done, size))
 	})
 	if err != nil {

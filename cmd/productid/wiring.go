@@ -23,7 +23,6 @@ import (
 // house is one installation, opened: its secrets, its ledger and what works on them.
 type house struct {
 	secrets    registry.Secrets
-	signer     ledger.Signer // from the secrets
 	log        *tlog.Log
 	registry   *registry.Registry
 	validation *validation.Service
@@ -39,10 +38,6 @@ const (
 
 // openHouse opens the installation in the data folder and brings its registry up to the ledger.
 func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return nil, err
-	}
 	secrets, err := a.loadSecrets()
 	if errors.Is(err, fs.ErrNotExist) && o == create {
 		secrets, err = a.createSecrets()
@@ -50,24 +45,46 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer, err := ledger.NewSigner(string(secrets.Log))
-	if err != nil {
+	h := &house{secrets: secrets}
+	if h.log, err = a.openLog(ctx, secrets); err != nil {
 		return nil, err
 	}
-	h := &house{secrets: secrets, signer: signer}
-	if err := h.open(ctx, path, a.registryPath(), a.console); err != nil {
+	if err := h.open(ctx, a.registryPath(), a.console); err != nil {
 		h.Close()
 		return nil, err
 	}
 	return h, nil
 }
 
-func (h *house) open(ctx context.Context, ledgerPath, registryPath string, c *console.Console) (err error) {
-	h.log, err = tlog.Open(ctx, ledgerPath, tlog.Options{Origin: h.signer.Name(), Signer: h.signer, Now: time.Now})
+// openLog opens the ledger alone.
+func (a *app) openLog(ctx context.Context, s registry.Secrets) (*tlog.Log, error) {
+	path, err := a.ledgerPath()
+	if err != nil {
+		return nil, err
+	}
+	signer, err := ledger.NewSigner(string(s.Log))
+	if err != nil {
+		return nil, err
+	}
+	return tlog.Open(ctx, path, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now})
+}
+
+// withLog opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
+func (a *app) withLog(ctx context.Context, use func(*tlog.Log) error) error {
+	secrets, err := a.loadSecrets()
 	if err != nil {
 		return err
 	}
-	h.registry, err = registry.Open(ctx, registryPath, registry.Options{
+	log, err := a.openLog(ctx, secrets)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // nothing was written
+	return use(log)
+}
+
+func (h *house) open(ctx context.Context, path string, c *console.Console) (err error) {
+	h.registry, err = registry.Open(ctx, path, registry.Options{
 		Ledger: h.log, Master: h.secrets.Master,
 		Report: func(t registry.Tampered) { c.Say("%v", t) },
 	})
