@@ -30,7 +30,7 @@ var floors = map[string]int{
 	"host/ledger/tlog": 2, "pkg/record": 2,
 	"host/registry":   3,
 	"host/validation": 4, "host/station": 4,
-	"host/console":  5,
+	"host/console": 5, "host/vectors": 5,
 	"cmd/productid": 6,
 }
 
@@ -42,7 +42,7 @@ var importers = map[string][]string{
 	"github.com/pelletier/go-toml":    {"cmd/productid"},
 	"golang.org/x/term":               {"host/console", "cmd/productid"},
 	"golang.org/x/crypto":             {"pkg/channel"},
-	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/registry", "cmd/productid"},
+	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/registry", "host/vectors", "cmd/productid"},
 	"golang.org/x/sys":                {"host/store", "host/registry", "host/simcard"},
 	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest"},
 	"pgregory.net/rapid":              {"pkg/ledger/ledgertest"},

@@ -222,7 +222,9 @@ func TestKillAtEveryStepLosesNothing(t *testing.T) {
 			url := s.card.Tap()
 			c := startChild(t, dir, []string{envDieAt + "=" + step, envRetry + "=killed"})
 			c.say(url)
-			require.Empty(t, c.end(), "died before it answered")
+			if answers := c.end(); step != "batch answered" { // then the answer is on its way
+				require.Empty(t, answers, "died before it answered")
+			}
 			durable = durable || step == "batch committed"
 			reopen(t, dir, func(s *shop) {
 				require.Equal(t, durable, len(s.recorded()) == 1)
