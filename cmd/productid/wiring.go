@@ -111,7 +111,7 @@ func (h *house) Close() {
 func (h *house) station(a *app) *station.Station {
 	return station.New(station.Options{
 		Ledger: h.log, List: h.log, Registry: h.registry,
-		Master: h.secrets.Master, Issuer: h.secrets.Issuer, IssuerNext: h.secrets.IssuerNext,
+		Secrets:    h.secrets,
 		IssuerName: a.flags.issuerName, IssuerURL: a.flags.issuerURL,
 		Name: a.flags.station, Random: rand.Reader, Now: time.Now,
 	})

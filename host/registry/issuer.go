@@ -23,7 +23,7 @@ type Lister interface {
 func OpenIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, name, url string) (ledger.Receipt, error) {
 	receipt, err := openIssuer(ctx, l, list, s, name, url)
 	if err != nil {
-		return ledger.Receipt{}, fmt.Errorf("opening the issuer's channel: %w", err)
+		return ledger.Receipt{}, fmt.Errorf("first message of channel %v: %w", channel.NewAuthor(s.Issuer, channel.Public).Channel(), err)
 	}
 	return receipt, nil
 }

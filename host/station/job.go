@@ -70,7 +70,7 @@ func (j *job) readKey(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: its key is %v, the order says %v", ErrOtherAlgorithm, j.key.Algorithm(), j.order.Algorithm)
 	}
 	id := j.key.ID()
-	j.taps = registry.TapAuthor(j.Master, id)
+	j.taps = registry.TapAuthor(j.Secrets.Master, id)
 	j.report = Report{ID: id, Algorithm: j.key.Algorithm().String(), Issuer: j.issuer.Channel(), Taps: j.taps.Channel(),
 		Template: j.order.Template, State: j.info.State.String(), Counter: j.info.Counter}
 	if err := j.find(ctx); err != nil {

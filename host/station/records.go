@@ -2,11 +2,11 @@ package station
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
@@ -15,31 +15,8 @@ import (
 
 // openIssuer writes the first message of the issuer's channel, if there is none.
 func (j *job) openIssuer(ctx context.Context) (string, error) {
-	id := j.issuer.Channel()
-	_, err := j.Ledger.Head(ctx, id)
-	if err == nil {
-		return id.String(), nil
-	}
-	if !errors.Is(err, ledger.ErrNoChannel) {
-		return "", err
-	}
-	info, err := j.Ledger.Info(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := j.List.List(ctx, id); err != nil {
-		return "", err
-	}
-	next := channel.NewAuthor(j.IssuerNext, channel.Public).Channel()
-	body, err := record.IssuerOpened{Name: j.IssuerName, URL: j.IssuerURL, Log: info.Origin, Next: sha256.Sum256(next[:])}.Encode()
-	if err != nil {
-		return "", err
-	}
-	_, err = j.append(ctx, j.issuer, nil, body)
-	if _, taken := errors.AsType[*ledger.Conflict](err); err != nil && !taken { // taken: another station opened it just now
-		return "", err
-	}
-	return id.String(), nil
+	_, err := registry.OpenIssuer(ctx, j.Ledger, j.List, j.Secrets, j.IssuerName, j.IssuerURL)
+	return j.issuer.Channel().String(), err
 }
 
 // register lists the card on the issuer's channel, with the card's own proof that it holds the key.

@@ -22,6 +22,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
@@ -60,11 +61,6 @@ var (
 // and a card whose counter was run down on purpose is told apart from one that was tried out.
 const minTaps = 1000
 
-// Lister admits channels to a ledger. Admitting one again changes nothing.
-type Lister interface {
-	List(ctx context.Context, ids ...channel.ID) error
-}
-
 // Registry is what the ledger says about cards, as host/registry keeps it.
 type Registry interface {
 	// Sync takes over everything that the ledger holds now.
@@ -76,13 +72,11 @@ type Registry interface {
 // Options are the parts of a Station; all but Name are needed.
 type Options struct {
 	Ledger   ledger.Ledger
-	List     Lister
+	List     registry.Lister
 	Registry Registry
 
-	Master     channel.Seed // of the cards' channels
-	Issuer     channel.Seed // of the issuer's own channel
-	IssuerNext channel.Seed // of the channel that may succeed it
-	IssuerName string       // both stand in the first message of the issuer's channel
+	Secrets    registry.Secrets
+	IssuerName string // both stand in the first message of the issuer's channel
 	IssuerURL  string
 
 	Name   string // of this station, as registrations name it
@@ -98,7 +92,7 @@ type Station struct {
 
 // New returns a station. It touches nothing.
 func New(o Options) *Station {
-	return &Station{Options: o, issuer: channel.NewAuthor(o.Issuer, channel.Public)}
+	return &Station{Options: o, issuer: channel.NewAuthor(o.Secrets.Issuer, channel.Public)}
 }
 
 // Irreversible is a step that nobody can take back.

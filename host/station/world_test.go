@@ -102,7 +102,10 @@ func (w *world) clock() time.Time {
 func (w *world) station(issuer string) *station.Station {
 	return station.New(station.Options{
 		Ledger: w, List: w, Registry: w,
-		Master: channel.Seed{1}, Issuer: sha256.Sum256([]byte(issuer)), IssuerNext: sha256.Sum256([]byte(issuer + " next")),
+		Secrets: registry.Secrets{
+			Created: time.Unix(1790000000, 0).UTC(), Master: channel.Seed{1},
+			Issuer: sha256.Sum256([]byte(issuer)), IssuerNext: sha256.Sum256([]byte(issuer + " next")),
+		},
 		IssuerName: issuer, IssuerURL: "https://" + issuer + ".example.com",
 		Name: "bench 1", Random: bytes.NewReader(make([]byte, 1<<16)), Now: w.clock,
 	})
