@@ -2,9 +2,11 @@ package validation
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -17,9 +19,16 @@ func BenchmarkValidate(b *testing.B) {
 	}
 }
 
-// BenchmarkUpdate is a whole update on the ledger in memory: what validation costs beside the disk.
-func BenchmarkUpdate(b *testing.B) {
-	s := newShop(b)
+// BenchmarkUpdate is a whole update, synced to the disk.
+func BenchmarkUpdate(b *testing.B) { benchmarkUpdate(b, newShop(b)) }
+
+// BenchmarkUpdateInMemory is the same without a disk: what validation costs beside it.
+func BenchmarkUpdateInMemory(b *testing.B) {
+	signer, _ := logKeys(b)
+	benchmarkUpdate(b, newShopOn(b, ledger.NewMemory(origin, signer, time.Now), b.TempDir()))
+}
+
+func benchmarkUpdate(b *testing.B, s *shop) {
 	for b.Loop() {
 		b.StopTimer()
 		url := s.card.Tap()

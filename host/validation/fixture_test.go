@@ -52,13 +52,20 @@ func logKeys(t testing.TB) (ledger.Signer, ledger.Policy) {
 	return signer, ledger.Policy{Logs: []ledger.LogKey{{Origin: origin, Key: public}}}
 }
 
+// newShop is an installation as it is used: the embedded log, in a file.
 func newShop(t testing.TB) *shop {
 	t.Helper()
-	signer, policy := logKeys(t)
-	l := ledger.NewMemory(origin, signer, time.Now)
+	dir := t.TempDir()
+	l := openLog(t, dir, nil)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	s := openShop(t, l, t.TempDir())
-	s.policy = policy
+	return newShopOn(t, l, dir)
+}
+
+// newShopOn has its ledger given.
+func newShopOn(t testing.TB, l lister, dir string) *shop {
+	t.Helper()
+	s := openShop(t, l, dir)
+	_, s.policy = logKeys(t)
 	s.register()
 	s.putInService()
 	return s
