@@ -42,7 +42,7 @@ func ParseCapability(text string) (Capability, error) {
 	}
 	from, err := strconv.ParseUint(parts[2], 10, 64)
 	if err != nil || strconv.FormatUint(from, 10) != parts[2] {
-		return Capability{}, fmt.Errorf("capability number %.20q: %w", parts[2], ErrMalformed)
+		return Capability{}, fmt.Errorf("capability number is no number: %w", ErrMalformed) // it may be a misplaced key
 	}
 	key, err := parse32(parts[3])
 	if err != nil {
