@@ -9,6 +9,7 @@ import (
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/validation"
+	"github.com/productid/productid/pkg/record"
 )
 
 func (a *app) tap() *cobra.Command {
@@ -51,18 +52,29 @@ func (a *app) answerVerdict(v validation.Verdict) error {
 	return nil
 }
 
+// runOf says a run of counters, which may be one.
+func runOf(r record.Range) string {
+	if r[0] == r[1] {
+		return fmt.Sprint(r[0])
+	}
+	return fmt.Sprintf("%d to %d", r[0], r[1])
+}
+
 func verdictWords(w io.Writer, v validation.Verdict) {
 	means, next := console.Sentence(string(v.Code))
 	fmt.Fprintf(w, "%s: %s\n", v.Code, means)
 	var id, counter, when, skipped, replayed, receipt string
 	if v.ID != nil {
-		id, counter = v.ID.String(), fmt.Sprintf("%d, used up to %d", v.Counter, v.Last)
+		id, counter = v.ID.String(), fmt.Sprint(v.Counter)
+	}
+	if v.Last > 0 {
+		counter += fmt.Sprintf(", used up to %d", v.Last)
 	}
 	if v.When != nil {
 		when = v.When.UTC().Format(time.RFC3339)
 	}
 	if v.Skipped != nil {
-		skipped = fmt.Sprintf("%d to %d: every reading counts, also those that nobody records", v.Skipped[0], v.Skipped[1])
+		skipped = runOf(*v.Skipped) + ": every reading counts, also those that nobody records"
 	}
 	if v.Replayed {
 		replayed = "this request was answered before; this is its first answer again, and nothing was written now"
