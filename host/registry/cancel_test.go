@@ -54,3 +54,55 @@ func TestCallerThatEndsLeavesNothingHalf(t *testing.T) {
 	assert.True(t, found)
 	assert.Equal(t, uint64(1), number)
 }
+
+// stuck is a ledger that does not answer about one channel while a caller waits.
+type stuck struct {
+	ledger.Ledger
+	on    channel.ID
+	asked chan struct{}
+}
+
+func (s *stuck) Range(ctx context.Context, id channel.ID, from uint64, n int) ([]ledger.Entry, error) {
+	if id != s.on {
+		return s.Ledger.Range(ctx, id, from, n)
+	}
+	s.asked <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestCallerThatEndsTakesNobodyWithHim has two callers give up a mending while a third, with other business, shares their batch.
+func TestCallerThatEndsTakesNobodyWithHim(t *testing.T) {
+	w := &world{t: t, ledger: newLedger(t), path: filepath.Join(t.TempDir(), "registry.db")}
+	l := &stuck{Ledger: w.ledger, asked: make(chan struct{})}
+	w.Registry = open(t, l, w.path, w.report)
+	defer w.Registry.Close()
+	issuer, first, second := recordtest.NewChain("issuer"), recordtest.NewChain("first"), recordtest.NewChain("second")
+	cards := []*taptest.Card{taptest.NewCard("a"), taptest.NewCard("b")}
+	tell(t, w.ledger, issuer.Say(recordtest.Body(recordtest.Opened("issuer"))))
+	for i, taps := range []*recordtest.Chain{first, second} {
+		registered := recordtest.Registered(cards[i], issuer.ID(), taps.ID())
+		tell(t, w.ledger, issuer.Say(recordtest.Body(registered)))
+		tell(t, w.ledger, taps.Say(recordtest.Body(recordtest.InService(registered.Proof.Counter))))
+	}
+	require.NoError(t, w.Sync(t.Context()))
+	tell(t, w.ledger, second.Say(recordtest.Body(recordtest.Tapped(cards[1], cards[1].Counter+1))))
+	id := first.ID()
+	w.alter("UPDATE heads SET state = 'revoked' WHERE taps = $1", id[:])
+	l.on = id
+
+	giveUp := func() context.CancelFunc {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = w.Registry.Card(ctx, cards[0].ID()) }()
+		return cancel
+	}
+	firstEnds := giveUp()
+	<-l.asked
+	secondEnds := giveUp() // waits for the next batch, as the third does
+	other := make(chan error, 1)
+	go func() { other <- w.SyncChannel(t.Context(), second.ID()) }()
+	firstEnds()
+	<-l.asked
+	secondEnds()
+	require.NoError(t, <-other)
+}

@@ -75,7 +75,7 @@ func (t Tampered) String() string {
 type Registry struct {
 	o      Options
 	db     *store.DB
-	writer *store.Writer[job, []Tampered]
+	writer *store.Writer[*job, []Tampered]
 	sealer sealer
 
 	readCard, readCardByTaps, writeCard, writeCardByTaps *sql.Stmt
@@ -145,7 +145,7 @@ type job struct {
 
 // run does a batch of jobs in one transaction. An alteration that only a Rebuild mends ends the whole batch, and so does a
 // mending that was broken off: half a card is not to be kept.
-func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Result[[]Tampered], error) {
+func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []*job) ([]store.Result[[]Tampered], error) {
 	s, err := r.begin(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -154,8 +154,11 @@ func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Res
 	for i, j := range jobs {
 		s.caller, s.reports = j.ctx, nil
 		err := j.do(s)
-		if lost := (*altered)(nil); errors.As(err, &lost) || s.half {
+		if lost := (*altered)(nil); errors.As(err, &lost) {
 			return nil, err
+		}
+		if s.half {
+			return nil, &brokenOff{j, err}
 		}
 		results[i] = store.Result[[]Tampered]{Value: s.reports, Err: err}
 	}
@@ -163,13 +166,16 @@ func (r *Registry) run(ctx context.Context, tx *sql.Tx, jobs []job) ([]store.Res
 }
 
 // write has do run on the newest states and returns when its changes are durable. When it meets an alteration that cannot be
-// mended in place, everything is rebuilt and do runs again.
+// mended in place, everything is rebuilt and do runs again; and so it does when another caller's mending took the batch with it.
 func (r *Registry) write(ctx context.Context, do func(*states) error) error {
 	for {
-		rebuilt := r.rebuilt.Load()
-		reports, err := r.writer.Do(ctx, job{ctx, do})
+		rebuilt, mine := r.rebuilt.Load(), &job{ctx, do}
+		reports, err := r.writer.Do(ctx, mine)
 		for _, t := range reports {
 			r.o.Report(t)
+		}
+		if other, ok := errors.AsType[*brokenOff](err); ok && other.job != mine {
+			continue // he is not in the next batch
 		}
 		lost := (*altered)(nil)
 		if !errors.As(err, &lost) {
@@ -180,6 +186,16 @@ func (r *Registry) write(ctx context.Context, do func(*states) error) error {
 		}
 	}
 }
+
+// brokenOff ends a batch because one caller's mending did not come to its end.
+type brokenOff struct {
+	job *job
+	err error
+}
+
+func (b *brokenOff) Error() string { return b.err.Error() }
+
+func (b *brokenOff) Unwrap() error { return b.err }
 
 // altered is an alteration after which only the ledger can tell what there has to be.
 type altered struct{ Tampered }

@@ -152,8 +152,8 @@ func (db *DB) prepareFile(ctx context.Context, migrations []migration) error {
 		if err := migrate(ctx, tx, migrations); err != nil || copied {
 			return err
 		}
-		// A commit syncs the log with all that stands before it.
-		_, err := tx.ExecContext(ctx, "UPDATE schema_version SET name = name")
+		// A commit that changes a page syncs the log with all that stands before it. This one changes the file's header.
+		_, err := tx.ExecContext(ctx, "PRAGMA user_version = 0")
 		return err
 	})
 }
