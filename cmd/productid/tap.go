@@ -15,7 +15,7 @@ import (
 func (a *app) tap() *cobra.Command {
 	c := group("tap", "Check taps and record them",
 		`  productid tap verify 'https://tap.example.com/t?i=…&c=…&s=…'
-  productid tap watch --action update`)
+  productid tap watch`)
 	c.AddCommand(a.tapVerify(), a.tapUpdate(), a.tapWatch())
 	return c
 }

@@ -31,22 +31,24 @@ func (a *app) tapWatch() *cobra.Command {
 	var action, command string
 	c := &cobra.Command{
 		Use: "watch", Short: "A check point: every card put on the reader is checked",
-		Long: `Reads every card that is put on a reader as a phone does, checks the tap and prints the answer. With --action update the
-tap is recorded. A virtual card (--reader sim:HOST:PORT) is tapped at each Enter, or every --interval.
+		Long: `Reads every card that is put on a reader as a phone does, records the tap and prints the answer. Only a recorded tap is
+used up: with --action validate nothing is written, and a tag that serves one copied URL is valid again and again. A virtual
+card (--reader sim:HOST:PORT) is tapped at each Enter, or every --interval.
 
 --exec runs a program for each tap, not through a shell. It finds the answer in PRODUCTID_TAP_CODE, PRODUCTID_TAP_OK (1 or
-0), PRODUCTID_TAP_URL, PRODUCTID_TAP_CARD and PRODUCTID_TAP_COUNTER.`,
-		Example: "  productid tap watch --reader pcsc:ACR122 --action update --exec /usr/local/bin/open-gate",
+0), PRODUCTID_TAP_URL, PRODUCTID_TAP_CARD and PRODUCTID_TAP_COUNTER. With --action validate, a gate that it opens opens for
+every copy of a URL, any number of times.`,
+		Example: "  productid tap watch --reader pcsc:ACR122 --exec /usr/local/bin/open-gate",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if action != "validate" && action != "update" {
-				return console.Misuse("reading --action", fmt.Sprintf("it is %q", action), "give validate or update")
+			if action != validation.ActionUpdate && action != "validate" {
+				return console.Misuse("reading --action", fmt.Sprintf("it is %q", action), "give update or validate")
 			}
 			kind, name, err := a.readerFlag()
 			if err != nil {
 				return err
 			}
-			w.update, w.exec = action == "update", strings.Fields(command)
+			w.update, w.exec = action == validation.ActionUpdate, strings.Fields(command)
 			if w.house, err = a.openHouse(c.Context(), existing); err != nil {
 				return err
 			}
@@ -54,7 +56,7 @@ tap is recorded. A virtual card (--reader sim:HOST:PORT) is tapped at each Enter
 			return w.run(c.Context(), kind, name)
 		},
 	}
-	c.Flags().StringVar(&action, "action", "validate", "validate: only check; update: record")
+	c.Flags().StringVar(&action, "action", validation.ActionUpdate, "update: record each tap; validate: only check, so that copies pass too")
 	c.Flags().StringVar(&command, "exec", "", "`program` with arguments to run for each tap")
 	c.Flags().DurationVar(&w.interval, "interval", 0, "tap a virtual card so often instead of at each Enter")
 	c.Flags().IntVar(&w.left, "count", -1, "end after so many taps")
