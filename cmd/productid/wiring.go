@@ -39,14 +39,15 @@ const (
 // openHouse opens the installation in the data folder and brings its registry up to the ledger.
 func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	secrets, err := a.loadSecrets()
-	if errors.Is(err, fs.ErrNotExist) && o == create {
+	begins := errors.Is(err, fs.ErrNotExist) && o == create
+	if begins {
 		secrets, err = a.createSecrets()
 	}
 	if err != nil {
 		return nil, err
 	}
 	h := &house{secrets: secrets}
-	if h.log, err = a.openLog(ctx, secrets); err != nil {
+	if h.log, err = a.openLog(ctx, secrets, begins); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx, a.registryPath(), a.console); err != nil {
@@ -56,8 +57,8 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	return h, nil
 }
 
-// openLog opens the ledger alone.
-func (a *app) openLog(ctx context.Context, s registry.Secrets) (*tlog.Log, error) {
+// openLog opens the ledger alone. Only an installation that begins has none yet.
+func (a *app) openLog(ctx context.Context, s registry.Secrets, begins bool) (*tlog.Log, error) {
 	path, err := a.ledgerPath()
 	if err != nil {
 		return nil, err
@@ -66,7 +67,12 @@ func (a *app) openLog(ctx context.Context, s registry.Secrets) (*tlog.Log, error
 	if err != nil {
 		return nil, err
 	}
-	return tlog.Open(ctx, path, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now})
+	log, err := tlog.Open(ctx, path, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins})
+	if errors.Is(err, tlog.ErrMissing) {
+		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + path, Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
+			Next: "mount it, or put it back from its backup; if no card was ever made here, delete " + registry.SecretsFile + " and begin again"}
+	}
+	return log, err
 }
 
 // withLog opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
@@ -75,7 +81,7 @@ func (a *app) withLog(ctx context.Context, use func(*tlog.Log) error) error {
 	if err != nil {
 		return err
 	}
-	log, err := a.openLog(ctx, secrets)
+	log, err := a.openLog(ctx, secrets, false)
 	if err != nil {
 		return err
 	}

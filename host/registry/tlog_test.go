@@ -27,7 +27,7 @@ func TestTheRegistryOfAnEmbeddedLog(t *testing.T) {
 	h := recordtest.History{Choose: choices.IntN}
 	report := func(found registry.Tampered) { t.Error(found) }
 	for range 3 {
-		l, err := tlog.Open(ctx, filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now})
+		l, err := tlog.Open(ctx, filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Create: true})
 		require.NoError(t, err)
 		r := open(t, l, filepath.Join(dir, "registry.db"), report)
 		receipt, err := registry.OpenIssuer(ctx, l, l, secrets, "Issuer", "https://issuer.example.com")

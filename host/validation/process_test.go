@@ -89,7 +89,7 @@ func (*childT) FailNow()                  { os.Exit(1) }
 func openLog(t testing.TB, dir string, hook func(string)) *tlog.Log {
 	t.Helper()
 	signer, _ := logKeys(t)
-	l, err := tlog.Open(t.Context(), filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Hook: hook})
+	l, err := tlog.Open(t.Context(), filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Create: true, Hook: hook})
 	require.NoError(t, err)
 	return l
 }

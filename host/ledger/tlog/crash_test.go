@@ -51,7 +51,7 @@ func runChild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := Options{Origin: origin, Signer: signer, Now: time.Now, Hook: dieAt(os.Getenv(envDieAt))}
+	o := Options{Origin: origin, Signer: signer, Now: time.Now, Create: true, Hook: dieAt(os.Getenv(envDieAt))}
 	l, err := Open(ctx, os.Getenv(envPath), o)
 	if err != nil {
 		return err

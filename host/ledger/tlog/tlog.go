@@ -33,6 +33,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +54,8 @@ var (
 	// ErrCorrupt says that the log's file is not what this log wrote; what was
 	// asked for is not answered. It comes with ledger.ErrUnavailable.
 	ErrCorrupt = errors.New("log's file was altered or damaged")
+	// ErrMissing says that there is no file, and that Options.Create is not set.
+	ErrMissing = errors.New("log's file is missing")
 	// ErrOtherLog refuses a file that belongs to another origin or key.
 	ErrOtherLog = errors.New("file belongs to another log")
 )
@@ -65,6 +69,10 @@ type Options struct {
 	Signer ledger.Signer
 	// Now is the clock behind the log's time.
 	Now func() time.Time
+	// Create makes a new log where there is no file. It is for the one moment at
+	// which an installation begins: a second log under a key that signed another is
+	// a fork, and whoever mistyped a path would get one.
+	Create bool
 	// Hook, when set, observes the writing goroutine: see store.Options.
 	Hook func(point string)
 }
@@ -101,13 +109,16 @@ const (
 	seenReceipts = 1024
 )
 
-// Open opens the log in the SQLite file at path, or makes a new one. It checks
-// the newest checkpoint and that the tree's hashes give its root; Check looks at
-// everything. Errors: those of store.Open, [ErrOtherLog], [ErrCorrupt].
+// Open opens the log in the SQLite file at path. It checks the newest checkpoint and
+// that the tree's hashes give its root; Check looks at everything. Errors: those of
+// store.Open, [ErrMissing], [ErrOtherLog], [ErrCorrupt].
 func Open(ctx context.Context, path string, o Options) (*Log, error) {
 	verifier, err := note.NewVerifier(o.Signer.VerifierKey())
 	if err != nil {
 		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !o.Create {
+		return nil, fmt.Errorf("opening log %q in %s: %w", o.Origin, path, ErrMissing)
 	}
 	db, err := store.Open(ctx, path, store.Options{Migrations: migrations, Hook: o.Hook})
 	if err != nil {
@@ -130,8 +141,10 @@ func Open(ctx context.Context, path string, o Options) (*Log, error) {
 
 // begin makes the file this log's, or checks that it is.
 func (l *Log) begin(ctx context.Context) error {
-	if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.found(ctx, tx) }); err != nil {
-		return err
+	if l.o.Create {
+		if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.found(ctx, tx) }); err != nil {
+			return err
+		}
 	}
 	origin, key, err := owner(ctx, l.db.Read())
 	if err != nil {

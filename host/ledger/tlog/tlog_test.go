@@ -29,7 +29,7 @@ const (
 func options(t testing.TB) Options {
 	signer, err := ledger.NewSigner(signerKey)
 	require.NoError(t, err)
-	return Options{Origin: origin, Signer: signer, Now: time.Now}
+	return Options{Origin: origin, Signer: signer, Now: time.Now, Create: true}
 }
 
 func policy(t testing.TB) ledger.Policy {
@@ -171,6 +171,15 @@ func TestContract(t *testing.T) {
 		t.Cleanup(func() { requireClean(t, openAt(t, path)) })
 		return under(t, path)
 	}})
+}
+
+func TestOpenMakesNoLogUnasked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	o := options(t)
+	o.Create = false
+	_, err := Open(t.Context(), path, o)
+	assert.ErrorIs(t, err, ErrMissing)
+	assert.NoFileExists(t, path)
 }
 
 func TestFileBelongsToOneLog(t *testing.T) {
