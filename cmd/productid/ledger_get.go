@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"time"
 
@@ -45,28 +44,19 @@ func (a *app) ledgerProve() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				evidence := ledger.Evidence{Message: e.Message, Proof: proof}
-				if out != "" {
-					return writeEvidence(out, evidence)
+				file, err := a.openReceipt(out)
+				if err != nil {
+					return err
 				}
-				return json.NewEncoder(a.out).Encode(evidence)
+				if err := file.write(ledger.Evidence{Message: e.Message, Proof: proof}); err != nil {
+					return fmt.Errorf("writing the receipt: %w", err)
+				}
+				return nil
 			})
 		},
 	}
-	c.Flags().StringVarP(&out, "out", "o", "", "`file` to write (default: standard output)")
+	c.Flags().StringVarP(&out, "out", "o", "-", "new `file` to write; - is standard output")
 	return c
-}
-
-// writeEvidence writes a file that ledger verify reads.
-func writeEvidence(path string, e ledger.Evidence) error {
-	text, err := json.Marshal(e)
-	if err == nil {
-		err = os.WriteFile(path, append(text, '\n'), 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the receipt: %w", err)
-	}
-	return nil
 }
 
 // withEntry finds the message that two arguments name.

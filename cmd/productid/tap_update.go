@@ -52,7 +52,7 @@ already_used, except with the same --idempotency-key: that gets the first answer
 	flags.StringVar(&payload, "payload", "", "JSON `file` that stands in the public record; - is standard input")
 	flags.StringVar(&action, "action", validation.ActionUpdate, "`word` that the record gives as what was asked for")
 	flags.StringVar(&retry, "idempotency-key", "", "random `text` of 128 bits or more, at least 22 characters, that names this request")
-	flags.StringVar(&receipt, "receipt", "", "`file` to write the record and its proof to")
+	flags.StringVar(&receipt, "receipt", "", "new `file` for the record and its proof; - is standard output")
 	flags.BoolVar(&dryRun, "dry-run", false, "check only; write nothing")
 	return c
 }
@@ -89,9 +89,12 @@ const maxInput = 1 << 20
 
 // update records a tap. Whatever becomes of the receipt's file, the verdict is printed: the tap is used up.
 func (a *app) update(ctx context.Context, h *house, r validation.Request, receipt string) error {
-	file, err := openReceipt(receipt)
-	if err != nil {
-		return err
+	var file *receiptFile
+	if receipt != "" {
+		var err error
+		if file, err = a.openReceipt(receipt); err != nil {
+			return fmt.Errorf("before the tap is recorded: %w", err)
+		}
 	}
 	v, err := a.record(ctx, h, r)
 	unwritten := file.finish(v)
