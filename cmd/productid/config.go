@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -30,7 +31,7 @@ func (a *app) configure(c *cobra.Command) error {
 	}
 	var failed error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || failed != nil || !configurable(f.Name) {
+		if f.Changed || failed != nil || !configurable(f.Name) || slices.Contains(strings.Fields(c.Annotations[typedOnly]), f.Name) {
 			return
 		}
 		source, value := variable(f.Name), a.env(variable(f.Name))
@@ -46,6 +47,9 @@ func (a *app) configure(c *cobra.Command) error {
 	})
 	return failed
 }
+
+// typedOnly is the annotation of a verb that heeds these flags, parted by spaces, only where they are typed.
+const typedOnly = "typed only"
 
 // configurable flags may stand in a file or the environment. What gives consent, runs a program, writes a file or belongs
 // to one request must be said at each call.

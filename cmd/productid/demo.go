@@ -17,9 +17,13 @@ func (a *app) demo() *cobra.Command {
 		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
 ledger, locks it, taps it, records the tap, and shows that the same URL is refused. One line per step: what was proved and
 how long it took. --reader sim starts the virtual card over TCP. With any other --reader it does all that with the card on
-your reader: that card is then locked for ever.`,
-		Example: "  productid demo --once",
-		Args:    arguments(0, 0, ""),
+your reader: that card is then locked for ever.
+
+Everything is in a folder of its own, gone at the end, unless --data is given here: the demonstration never writes into the
+installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
+		Example:     "  productid demo --once",
+		Annotations: map[string]string{typedOnly: "data ledger"},
+		Args:        arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.flags.issuerName, a.flags.station = "Demonstration", "demo"
 			end, err := a.demoFolder(c)
@@ -42,7 +46,7 @@ your reader: that card is then locked for ever.`,
 	return c
 }
 
-// demoFolder is a folder of its own, gone at the end, unless one was named.
+// demoFolder is a folder of its own, gone at the end, unless one was typed.
 func (a *app) demoFolder(c *cobra.Command) (end func(), err error) {
 	if given(c, "data") {
 		return func() {}, nil
