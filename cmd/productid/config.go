@@ -52,10 +52,12 @@ func (a *app) configure(c *cobra.Command) error {
 const typedOnly = "typed only"
 
 // configurable flags may stand in a file or the environment. What gives consent, runs a program, writes a file or belongs
-// to one request must be said at each call.
+// to one request or one card must be said at each call.
 func configurable(name string) bool {
 	switch name {
-	case "yes", "dry-run", "exec", "receipt", "out", "idempotency-key", "nonce", "help", "version", "config":
+	case "yes", "dry-run", "exec", "receipt", "out", "help", "version", "config",
+		"action", "payload", "idempotency-key", "nonce", "context",
+		"subject", "gtin", "lot", "serial", "operator":
 		return false
 	}
 	return true
@@ -100,15 +102,26 @@ func checkKeys(root *cobra.Command, file map[string]any) error {
 	walk(root, func(c *cobra.Command) {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
 	})
-	for key := range file {
+	for key, value := range file {
 		switch {
 		case !known[key]:
 			return console.Misuse("reading the configuration file", fmt.Sprintf("no flag is called %q", key), "keys are the long names of flags, without --")
 		case !configurable(key):
 			return console.Misuse("reading the configuration file", fmt.Sprintf("%q cannot stand in a file", key), "take it out, and give --"+key+" at each call")
+		case !scalar(value):
+			return console.Misuse("reading the configuration file", fmt.Sprintf("the value of %q is neither a text nor a number nor true or false", key), "write one value: "+key+" = …")
 		}
 	}
 	return nil
+}
+
+// scalar holds for a value that a flag can take.
+func scalar(v any) bool {
+	switch v.(type) {
+	case string, bool, int64, float64:
+		return true
+	}
+	return false
 }
 
 // walk visits a command and everything under it.
