@@ -9,6 +9,7 @@ import (
 
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/card/cardtest"
+	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -83,6 +84,17 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 		_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
 		assert.ErrorIs(t, err, record.ErrMalformed, name)
 		assert.Zero(t, card.commands, name)
+	}
+	for n := 6500; n < channel.MaxBody; n += 50 {
+		w, card := newWorld(t), newCard("card")
+		o = order(t)
+		o.Lot = strings.Repeat("A", n)
+		if _, err = w.station("acme").Personalise(t.Context(), card, o, quiet); err == nil {
+			w.holds(t, card)
+			continue
+		}
+		assert.ErrorIs(t, err, record.ErrMalformed, "a lot of %d", n)
+		assert.Zero(t, card.commands, "a lot of %d", n)
 	}
 	o = order(t)
 	o.Algorithm = tap.RSA2048

@@ -21,7 +21,7 @@ type Planned struct {
 // Plan says what Personalise would do to this card now. It reads from card and ledger and writes to neither: no key is
 // made, no counter used up. A card that would be refused is refused here.
 func (s *Station) Plan(ctx context.Context, t apdu.Transmitter, o Order) ([]Planned, error) {
-	if err := s.check(o); err != nil {
+	if err := s.Check(o); err != nil {
 		return nil, fmt.Errorf("checking the order: %w", err)
 	}
 	r := &recorder{reader: t}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/productid/productid/host/registry"
@@ -149,7 +150,7 @@ const stateRegistered = "registered"
 // there. The refusals are the package's errors; those of the card (apdu.Status), the reader and the ledger
 // (ledger.ErrUncertain, ledger.ErrUnavailable) pass through.
 func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, emit func(Event)) (Report, error) {
-	if err := s.check(o); err != nil {
+	if err := s.Check(o); err != nil {
 		return Report{}, fmt.Errorf("checking the order: %w", err)
 	}
 	j := &job{Station: s, reader: t, order: o}
@@ -168,11 +169,23 @@ func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, 
 	return j.report, nil
 }
 
-// check refuses an order that could not be recorded, before a card is touched for it.
-func (s *Station) check(o Order) error {
-	if err := o.Template.Check(); err != nil {
+// Check refuses an order that a station with these options could not record: tap.ErrMalformed for the template,
+// record.ErrMalformed for the rest. It needs the names alone, and touches neither card nor ledger.
+func (o Options) Check(order Order) error {
+	if err := order.Template.Check(); err != nil {
 		return err
 	}
-	_, err := o.record(s.Name, card.Info{}).Encode()
+	_, err := order.longest(o.Name).Encode()
 	return err
+}
+
+// longest is a registration with as many bytes in it as what the card will add can have.
+func (o Order) longest(station string) record.CardRegistered {
+	r := o.record(station, card.Info{Version: card.Version{Major: math.MaxUint8, Minor: math.MaxUint8}})
+	r.Key = make([]byte, 65) // a point
+	if o.Algorithm == tap.RSA2048 {
+		r.Key = make([]byte, 259) // a modulus and its exponent
+	}
+	r.Proof = record.Proof{Counter: math.MaxUint32, Nonce: make([]byte, tap.MinNonce), Signature: make([]byte, o.Algorithm.SignatureLen())}
+	return r
 }
