@@ -85,6 +85,16 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 		assert.ErrorIs(t, err, record.ErrMalformed, name)
 		assert.Zero(t, card.commands, name)
 	}
+	for name, spoil := range map[string]func(*station.Station){
+		"no issuer":       func(s *station.Station) { s.IssuerName = "" },
+		"an issuer's url": func(s *station.Station) { s.IssuerURL = "https://" + strings.Repeat("a", channel.MaxBody) },
+	} {
+		s := newWorld(t).station("acme")
+		spoil(s)
+		_, err = s.Personalise(t.Context(), card, order(t), quiet)
+		assert.ErrorIs(t, err, record.ErrMalformed, name)
+		assert.Zero(t, card.commands, name)
+	}
 	for n := 6500; n < channel.MaxBody; n += 50 {
 		w, card := newWorld(t), newCard("card")
 		o = order(t)

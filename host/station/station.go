@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/productid/productid/host/registry"
@@ -175,7 +176,11 @@ func (o Options) Check(order Order) error {
 	if err := order.Template.Check(); err != nil {
 		return err
 	}
-	_, err := order.longest(o.Name).Encode()
+	if _, err := order.longest(o.Name).Encode(); err != nil {
+		return err
+	}
+	log := strings.Repeat("l", 253) // its name is not known yet: room for a long one
+	_, err := record.IssuerOpened{Name: o.IssuerName, URL: o.IssuerURL, Log: log}.Encode()
 	return err
 }
 

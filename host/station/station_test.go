@@ -32,8 +32,8 @@ func TestPersonaliseMakesACardThatVerifies(t *testing.T) {
 		}
 	})
 	require.NoError(t, err)
-	assert.Equal(t, []station.Step{station.StepCard, station.StepIssuer, station.StepKey, station.StepTemplate,
-		station.StepRegister, station.StepRehearse, station.StepLock, station.StepTap, station.StepInService}, done)
+	assert.Equal(t, []station.Step{station.StepCard, station.StepKey, station.StepTemplate,
+		station.StepIssuer, station.StepRegister, station.StepRehearse, station.StepLock, station.StepTap, station.StepInService}, done)
 	assert.Equal(t, card.Soft.ID(), report.ID)
 	assert.Equal(t, record.StateInService, report.State)
 	assert.NotNil(t, report.Registered)
@@ -259,6 +259,11 @@ func TestNothingIrreversibleWithoutConsent(t *testing.T) {
 		_, err := w.station("acme").Personalise(t.Context(), card, o, quiet)
 		assert.ErrorIs(t, err, refuse)
 		assert.Equal(t, row.state, card.State)
+		entries, _, err := w.history()
+		require.NoError(t, err)
+		if row.at == station.MakesKey {
+			assert.Empty(t, entries, "nothing is on the ledger before the first consent")
+		}
 		_, err = w.personalise(t, card)
 		require.NoError(t, err)
 		w.holds(t, card)

@@ -8,9 +8,9 @@ type Step string
 // The steps, in order.
 const (
 	StepCard      Step = "card"
-	StepIssuer    Step = "issuer"
 	StepKey       Step = "key"
 	StepTemplate  Step = "template"
+	StepIssuer    Step = "issuer"
 	StepRegister  Step = "register"
 	StepRehearse  Step = "rehearse"
 	StepLock      Step = "lock"
@@ -30,12 +30,12 @@ func (s Step) words() words {
 	switch s {
 	case StepCard:
 		return words{"looking at the card", "card found"}
-	case StepIssuer:
-		return words{"opening the issuer's channel", "issuer's channel open"}
 	case StepKey:
 		return words{"making the key on the card", "key made on the card"}
 	case StepTemplate:
 		return words{"writing the template", "template on the card"}
+	case StepIssuer:
+		return words{"opening the issuer's channel", "issuer's channel open"}
 	case StepRegister:
 		return words{"registering the card", "registered"}
 	case StepRehearse:
@@ -59,9 +59,9 @@ type step struct {
 func (j *job) steps() []step {
 	all := []step{
 		{StepCard, j.look},
-		{StepIssuer, j.openIssuer},
 		{StepKey, j.makeKey},
 		{StepTemplate, j.configure},
+		{StepIssuer, j.openIssuer}, // not before: until somebody agreed to the key nothing is written anywhere
 		{StepRegister, j.register},
 		{StepRehearse, j.rehearse},
 	}
