@@ -13,6 +13,7 @@ import (
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/station"
+	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -40,20 +41,15 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 			if err != nil {
 				return err
 			}
-			if f.dryRun {
-				end, err := a.scratch()
-				if err != nil {
+			makes := station.Options{IssuerName: a.flags.issuerName, IssuerURL: a.flags.issuerURL, Name: a.flags.station}
+			if err := makes.Check(order); err != nil {
+				return console.Misuse("checking the order", err.Error(), "see productid card personalise --help for what it can hold")
+			}
+			return a.withCard(c.Context(), func(r cardReader) error {
+				if _, err := card.Open(r); err != nil { // an installation begins with a card, not with a mistake
 					return err
 				}
-				defer end()
-			}
-			h, err := a.openHouse(c.Context(), create)
-			if err != nil {
-				return err
-			}
-			defer h.Close()
-			return a.withCard(c.Context(), func(r cardReader) error {
-				return a.make(c.Context(), h, r, order, f.dryRun)
+				return a.personalise(c.Context(), r, order, f.dryRun)
 			})
 		},
 	}
@@ -89,8 +85,28 @@ func (f *orderFlags) parse() (station.Order, error) {
 	if o.Algorithm, err = tap.ParseAlgorithm(f.alg); err != nil {
 		return o, console.Misuse("reading the order", err.Error(), "give --alg p256")
 	}
+	if o.Algorithm == tap.Ed25519 {
+		return o, console.Misuse("reading the order", "unsupported: no card makes keys of ed25519", "give --alg p256")
+	}
 	o.Lock = !f.noLock
 	return o, nil
+}
+
+// personalise opens the installation, or begins one, and makes the card. A dry run begins one that is gone after it.
+func (a *app) personalise(ctx context.Context, r cardReader, o station.Order, dryRun bool) error {
+	if dryRun {
+		end, err := a.scratch()
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	h, err := a.openHouse(ctx, create)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return a.make(ctx, h, r, o, dryRun)
 }
 
 // make brings a card to where the order wants it, or prints what that would take.
