@@ -67,7 +67,7 @@ func (a *app) temporaryFolder() (end func(), err error) {
 // given says whether a flag was set, by whatever source.
 func given(c *cobra.Command, name string) bool { return c.Flags().Changed(name) }
 
-// startDemo starts a virtual card, unless a reader was named, and opens the installation.
+// startDemo starts a virtual card, unless a reader was named.
 func (a *app) startDemo(c *cobra.Command) (*demo, error) {
 	d := &demo{app: a, virtual: virtualCard{words: "reader " + a.flags.reader, close: func() {}}}
 	begin := now()
@@ -83,10 +83,5 @@ func (a *app) startDemo(c *cobra.Command) (*demo, error) {
 		a.flags.reader, a.flags.yes = d.virtual.reader, true // a virtual card is nobody's loss
 	}
 	d.ready = now().Sub(begin)
-	var err error
-	if d.house, err = a.openHouse(c.Context(), create); err != nil {
-		d.virtual.close()
-		return nil, err
-	}
 	return d, nil
 }

@@ -33,7 +33,9 @@ func (d *demo) close() {
 	if d.reader != nil {
 		d.reader.Close()
 	}
-	d.house.Close()
+	if d.house != nil {
+		d.house.Close()
+	}
 	d.virtual.close()
 }
 
@@ -48,7 +50,11 @@ type scene struct {
 
 // run tells the story, one line per step, and ends at the first step that does not come out as it must.
 func (d *demo) run(ctx context.Context) error {
-	if err := d.meet(ctx); err != nil {
+	err := d.meet(ctx)
+	if err != nil {
+		return err
+	}
+	if d.house, err = d.openHouse(ctx, create); err != nil {
 		return err
 	}
 	if err := d.personalise(ctx); err != nil {
