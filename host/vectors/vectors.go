@@ -30,9 +30,20 @@ type Difference struct {
 }
 
 // Run runs the vectors of one file, whose text is a JSON object with the format "tap v1" or "pidc1". The error is
-// ErrMalformed; then none of the file's vectors was counted.
+// ErrMalformed, also for a file with no vectors in it; then none of the file's vectors was counted.
 func (t *Tally) Run(file string, text []byte) error {
+	before := t.Vectors
 	t.file = file
+	if err := t.run(text); err != nil {
+		return err
+	}
+	if t.Vectors == before {
+		return fmt.Errorf("%w: no vectors in it", ErrMalformed)
+	}
+	return nil
+}
+
+func (t *Tally) run(text []byte) error {
 	var head struct{ Format string }
 	if err := json.Unmarshal(text, &head); err != nil {
 		return malformed(err)

@@ -56,7 +56,8 @@ func TestInclusionThatDoesNotHoldDiffers(t *testing.T) {
 
 func TestWhatIsNoFileOfVectorsIsRefused(t *testing.T) {
 	for _, text := range []string{``, `{`, `[]`, `{}`, `{"format": "tap v9"}`, `{"format": "tap v1", "taps": 7}`,
-		`{"format": "tap v1", "taps": [{"key": "not hex"}]}`, `{"format": "pidc1", "channels": [{"channel": "x"}]}`} {
+		`{"format": "tap v1", "taps": [{"key": "not hex"}]}`, `{"format": "pidc1", "channels": [{"channel": "x"}]}`,
+		`{"format": "tap v1"}`, `{"format": "tap v1", "tap": [{}]}`, `{"format": "pidc1", "channels": [{"messages": []}]}`} {
 		var tally vectors.Tally
 		assert.ErrorIs(t, tally.Run("x", []byte(text)), vectors.ErrMalformed, text)
 		assert.Zero(t, tally.Vectors, text)
