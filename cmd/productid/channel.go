@@ -27,7 +27,7 @@ number on. Every message's signature was checked.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			reader, err := channel.ParseCapability(args[0])
 			if err != nil {
-				return console.Misuse("reading the capability", "malformed: it is none", "give pidc1:CHANNEL or pidc1:CHANNEL:NUMBER:KEY")
+				return console.Misuse("reading the capability", "malformed: it is none", "give pidc1:CHANNEL or "+console.CapabilityForm)
 			}
 			h, err := a.openHouse(c.Context(), existing)
 			if err != nil {

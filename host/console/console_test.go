@@ -183,6 +183,13 @@ func TestReportQuotesNoReadKey(t *testing.T) {
 	}
 }
 
+func TestReportQuotesNoReadKeyOfAMistypedChannelAndLeavesAdviceAlone(t *testing.T) {
+	c, _, talk := open(t, false, "")
+	c.Report(Misuse("reading", "it is pidc1:KUndO:7:GGYb2Wy8xGqcKVnJ2L5lKvN0FZyVqQn3KxY7m0bTzEw", "give pidc1:CHANNEL or pidc1:CHANNEL:NUMBER:KEY"))
+	assert.Contains(t, talk.String(), "it is pidc1:KUndO:[not shown]\n")
+	assert.Contains(t, talk.String(), "give pidc1:CHANNEL or pidc1:CHANNEL:NUMBER:KEY\n")
+}
+
 func TestAnsweredPrintsNothing(t *testing.T) {
 	c, out, talk := open(t, false, "")
 	assert.Equal(t, No, c.Report(fmt.Errorf("checking: %w", Answered{No})))

@@ -82,8 +82,17 @@ func oneLine(s string) string {
 	return Clean(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
 }
 
+// CapabilityForm is the form of a capability as advice names it; Report leaves it as it is.
+const CapabilityForm = "pidc1:CHANNEL:NUMBER:KEY"
+
 // withoutKeys shows of every capability that a text quotes the channel alone, and not the read key: errors end up in logs
-// and tickets.
+// and tickets. So it does where the channel is mistyped: the key may be right.
 func withoutKeys(s string) string {
-	return regexp.MustCompile(`(pidc1:[^:\s]*:)[^\s"']+`).ReplaceAllString(s, "${1}[not shown]")
+	capability := regexp.MustCompile(`(pidc1:[^:\s]*:)[^\s"']+`)
+	return capability.ReplaceAllStringFunc(s, func(quoted string) string {
+		if quoted == CapabilityForm {
+			return quoted
+		}
+		return capability.ReplaceAllString(quoted, "${1}[not shown]")
+	})
 }
