@@ -44,6 +44,9 @@ every copy of a URL, any number of times.`,
 			if action != validation.ActionUpdate && action != "validate" {
 				return console.Misuse("reading --action", fmt.Sprintf("it is %q", action), "give update or validate")
 			}
+			if w.left == 0 || w.left < -1 {
+				return console.Misuse("reading --count", fmt.Sprintf("it is %d", w.left), "give 1 or more, or leave it out")
+			}
 			kind, name, err := a.readerFlag()
 			if err != nil {
 				return err
@@ -59,7 +62,7 @@ every copy of a URL, any number of times.`,
 	c.Flags().StringVar(&action, "action", validation.ActionUpdate, "update: record each tap; validate: only check, so that copies pass too")
 	c.Flags().StringVar(&command, "exec", "", "`program` with arguments to run for each tap")
 	c.Flags().DurationVar(&w.interval, "interval", 0, "tap a virtual card so often instead of at each Enter")
-	c.Flags().IntVar(&w.left, "count", -1, "end after so many taps")
+	c.Flags().IntVar(&w.left, "count", -1, "end after so many taps, read or not; -1 is never")
 	return c
 }
 
@@ -119,9 +122,23 @@ func (w *watch) await(ctx context.Context) error {
 	}
 }
 
-// tap reads and checks one card. What is wrong with one card is said, and the next is waited for; what is wrong with
-// the ledger ends the watch.
+// tap is one tap, read or not; the last ends the watch.
 func (w *watch) tap(ctx context.Context, open func(context.Context) (cardReader, error)) error {
+	if err := w.check(ctx, open); err != nil {
+		return err
+	}
+	if w.left > 0 {
+		w.left--
+	}
+	if w.left == 0 {
+		return errEnough
+	}
+	return nil
+}
+
+// check reads and checks one card. What is wrong with one card is said, and the next is waited for; what is wrong with
+// the ledger ends the watch.
+func (w *watch) check(ctx context.Context, open func(context.Context) (cardReader, error)) error {
 	url, err := tapOf(ctx, open)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -138,12 +155,6 @@ func (w *watch) tap(ctx context.Context, open func(context.Context) (cardReader,
 		return err
 	}
 	w.call(ctx, url, v)
-	if w.left > 0 {
-		w.left--
-	}
-	if w.left == 0 {
-		return errEnough
-	}
 	return nil
 }
 
