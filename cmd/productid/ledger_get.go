@@ -115,11 +115,33 @@ func (h *house) tap(ctx context.Context, id tap.CardID, counter uint64) (ledger.
 			return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
 		}
 		r, err := record.Parse(opened.Body)
-		if t, ok := r.Value.(record.Tap); err == nil && ok && uint64(t.Counter) == counter {
+		if err != nil {
+			continue
+		}
+		if t, ok := r.Value.(record.Tap); ok && uint64(t.Counter) == counter {
 			return opened.Entry, nil
+		}
+		if why := usedUp(r, counter); why != "" {
+			return ledger.Entry{}, &console.Problem{Code: "never_recorded", What: what, Why: why, Exit: console.No,
+				Next: "there is nothing to get: every reading of a card counts, also those that nobody records"}
 		}
 	}
 	return ledger.Entry{}, fmt.Errorf("%s: %w", what, ledger.ErrNoMessage)
+}
+
+// usedUp says by which record a counter was used up that has none of its own; empty if this one did not.
+func usedUp(r record.Record, counter uint64) string {
+	switch v := r.Value.(type) {
+	case record.CardInService:
+		if counter <= uint64(v.Last) {
+			return fmt.Sprintf("this counter was never recorded: the card was put in service with all up to %d used up", v.Last)
+		}
+	case record.Tap:
+		if s := v.Skipped; s != nil && uint64(s[0]) <= counter && counter <= uint64(s[1]) {
+			return fmt.Sprintf("this counter was never recorded: tap %d skipped %s", v.Counter, runOf(*s))
+		}
+	}
+	return ""
 }
 
 // entryView is a message as it is printed.
