@@ -57,5 +57,5 @@ $(CLASSES): $(shell find applet -name '*.java' -o -name build.xml) | setup
 
 $(SIM): $(shell find jcardsim-tests/src/main -type f 2>/dev/null) jcardsim-tests/pom.xml | setup
 	@mkdir -p jcardsim-tests/target
-	@$(MVN) -q -DskipTests package >jcardsim-tests/target/build.log || { cat jcardsim-tests/target/build.log; exit 1; }
+	@$(MVN) -q -DskipTests package >jcardsim-tests/target/build.log 2>&1 || { cat jcardsim-tests/target/build.log; exit 1; }
 	@touch $@
