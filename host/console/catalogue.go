@@ -84,7 +84,7 @@ func ofFiles() []entry {
 	return []entry{
 		is(tlog.ErrCorrupt, Failure, "ledger_altered", "the ledger's file was altered or damaged", "trust no answer of it; put back a copy that productid ledger verify accepts"),
 		is(tlog.ErrOtherLog, Failure, "other_ledger", "the file is the ledger of another installation", "check --ledger and --data: they belong together"),
-		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted: it is made anew from the ledger"),
+		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted and is made anew from the ledger, but then nobody here notices an older copy of that"),
 		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
 		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
 		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),

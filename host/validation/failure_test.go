@@ -143,3 +143,24 @@ func (l *slow) Await(ctx context.Context, r ledger.Receipt, p ledger.Phase) (led
 	}
 	return l.lister.Await(ctx, r, p)
 }
+
+// TestRetryThatIsOvertakenFindsItsReceipt has the same request answered in between, after this one looked at the channel and before
+// it looks its key up.
+func TestRetryThatIsOvertakenFindsItsReceipt(t *testing.T) {
+	s := newShop(t)
+	other := New(s.Options)
+	r := Request{URL: s.card.Tap(), Retry: &Retry{"shop", retryKey("one")}}
+	var first Verdict
+	s.Hook = func(step string) {
+		if step == "head read" && first.Code == "" {
+			var err error
+			first, err = other.Update(t.Context(), r)
+			require.NoError(t, err)
+		}
+	}
+	second := s.update(r)
+	require.Equal(t, Recorded, first.Code)
+	require.Equal(t, Recorded, second.Code)
+	assert.True(t, second.Replayed)
+	assert.Equal(t, first.Receipt.Hash, second.Receipt.Hash)
+}

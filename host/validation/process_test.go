@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -304,11 +305,13 @@ func TestSyncComesBeforeTheAnswer(t *testing.T) {
 	_, update, _ := strings.Cut(string(calls), `"opened\n"`)
 	before, _, answered := strings.Cut(update, `"recorded `)
 	require.True(t, answered)
-	written := strings.LastIndex(before, "ledger.db-wal>, ")
-	synced := max(strings.LastIndex(before, "fdatasync("), strings.LastIndex(before, "fsync("))
-	require.Positive(t, written)
-	assert.Greater(t, synced, written, "the log is synced after its last write")
-	assert.Contains(t, before[synced:], "= 0", "and the sync has succeeded")
+	writes := regexp.MustCompile(`(?:write|pwrite64)\(\d+<[^>]*ledger\.db-wal>`).FindAllStringIndex(before, -1)
+	syncs := regexp.MustCompile(`(?:fsync|fdatasync)\(\d+<[^>]*ledger\.db-wal>`).FindAllStringIndex(before, -1)
+	require.NotEmpty(t, writes)
+	require.NotEmpty(t, syncs)
+	synced := syncs[len(syncs)-1][0]
+	assert.Greater(t, synced, writes[len(writes)-1][0], "the log is synced after its last write")
+	assert.Regexp(t, `(?m)(?:fsync|fdatasync).*\) += 0$`, before[synced:], "and the sync has succeeded")
 }
 
 func TestFailedSyncIsNeverAYes(t *testing.T) {

@@ -130,18 +130,15 @@ func TestCardWithoutChannelIsNotInService(t *testing.T) {
 
 func TestOtherFormOfASignatureIsTheSameTap(t *testing.T) {
 	s := newShop(t)
-	url := s.card.Tap()
-	parsed, err := tap.Parse(url)
+	parsed, err := tap.Parse(s.card.Tap())
 	require.NoError(t, err)
-	n := elliptic.P256().Params().N
-	other := append([]byte{}, parsed.Signature...)
-	new(big.Int).Sub(n, new(big.Int).SetBytes(other[32:])).FillBytes(other[32:])
-	twin := s.card.Template.URL(parsed.ID, parsed.Counter, other)
-	require.NotEqual(t, url, twin)
-
-	require.Equal(t, Recorded, s.update(Request{URL: twin}).Code)
-	assert.Equal(t, AlreadyUsed, s.update(Request{URL: url}).Code)
 	low := parsed.CanonicalSignature(tap.P256)
+	high := append([]byte{}, low...)
+	new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(low[32:])).FillBytes(high[32:])
+	url := func(signature []byte) string { return s.card.Template.URL(parsed.ID, parsed.Counter, signature) }
+
+	require.Equal(t, Recorded, s.update(Request{URL: url(high)}).Code)
+	assert.Equal(t, AlreadyUsed, s.update(Request{URL: url(low)}).Code)
 	assert.Equal(t, record.Bytes(low), s.recorded()[0].Signature)
 }
 
@@ -211,6 +208,26 @@ func TestFiftyAtOnceWithOneRetryKeyGetOneReceipt(t *testing.T) {
 		assert.Equal(t, verdicts[0].Receipt.Index, v.Receipt.Index)
 	}
 	assert.Len(t, s.recorded(), 1)
+}
+
+// TestFiftyAtOnceOfWhomHalfRetryAgree lets 25 repetitions of one request race with 25 strangers who have the same URL.
+func TestFiftyAtOnceOfWhomHalfRetryAgree(t *testing.T) {
+	for range 5 {
+		s := newShop(t)
+		url := s.card.Tap()
+		verdicts := s.fiftyAtOnce(func(i int) Request {
+			if i%2 == 0 {
+				return Request{URL: url, Retry: &Retry{"shop", retryKey("one")}}
+			}
+			return Request{URL: url}
+		})
+		want := map[Code]int{Recorded: 1, AlreadyUsed: 49}
+		if s.recorded()[0].Retry != "" {
+			want = map[Code]int{Recorded: 25, AlreadyUsed: 25}
+		}
+		assert.Equal(t, want, count(verdicts))
+		assert.Len(t, s.recorded(), 1)
+	}
 }
 
 func TestFiftyTapsOfOneCardAtOnceKeepTheOrder(t *testing.T) {

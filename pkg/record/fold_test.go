@@ -1,8 +1,10 @@
 package record_test
 
 import (
+	"crypto/elliptic"
 	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -124,7 +127,18 @@ func TestNobodyInventsATap(t *testing.T) {
 func TestARehearsalIsNoTap(t *testing.T) {
 	s := inService(t)
 	b := recordtest.Tapped(s.card, 8)
-	b.Signature = s.card.Sign(b.URL().RehearsalBytes(s.card.Key().Algorithm()))
+	b.Signature = s.card.Sign(b.URL().RehearsalBytes(tap.P256))
+	b.Signature = b.URL().CanonicalSignature(tap.P256)
+	s.refuses(s.taps.Say(recordtest.Body(b)), record.ReasonBadSignature)
+}
+
+// TestOnlyTheLowFormOfASignatureIsBelieved: both verify, but readers that believed different records would come to different states.
+func TestOnlyTheLowFormOfASignatureIsBelieved(t *testing.T) {
+	s := inService(t)
+	b := recordtest.Tapped(s.card, 8)
+	n := elliptic.P256().Params().N
+	new(big.Int).Sub(n, new(big.Int).SetBytes(b.Signature[32:])).FillBytes(b.Signature[32:])
+	require.NoError(t, b.URL().Verify(s.card.Key()))
 	s.refuses(s.taps.Say(recordtest.Body(b)), record.ReasonBadSignature)
 }
 
