@@ -94,6 +94,11 @@ func (a *Author) sign(d Draft) (Message, error) {
 	return Message{newStub(head, payload, signature), payload}, nil
 }
 
+// SignDigest signs 32 bytes that a ledger's transaction hashes to, where the
+// ledger itself asks for the channel author's signature (RFC 8032). It is no
+// signature of a message: what that covers is longer and begins with a text.
+func (a *Author) SignDigest(digest [32]byte) []byte { return ed25519.Sign(a.private, digest[:]) }
+
 func (a *Author) head(d Draft) ([]byte, error) {
 	ms, err := unixMilli(d.Time)
 	if err != nil {

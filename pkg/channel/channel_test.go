@@ -2,6 +2,8 @@ package channel_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -300,4 +302,11 @@ func TestSignedHead(t *testing.T) {
 	}
 	h.Time = h.Time.Add(time.Microsecond)
 	require.ErrorIs(t, h.Verify(), channel.ErrMalformed)
+}
+
+func TestSignedDigestVerifiesUnderTheChannelID(t *testing.T) {
+	a := channel.NewAuthor(channel.Seed{1}, channel.Public)
+	digest := sha256.Sum256([]byte("transaction"))
+	id := a.Channel()
+	assert.True(t, ed25519.Verify(id[:], digest[:], a.SignDigest(digest)))
 }

@@ -156,6 +156,8 @@ type Info struct {
 	Uniqueness  string `json:"uniqueness"`            // in words: who enforces that a number is taken once
 	Retention   string `json:"retention"`             // in words: how long messages and proofs can be had
 	Finality    string `json:"finality"`              // in words: when a message is final
+	// Warnings say, each in one line, what whoever runs the ledger should see to.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Conflict refuses a message whose number another message holds for good. It is
