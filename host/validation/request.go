@@ -129,11 +129,8 @@ func (s *Service) answerUsed(ctx context.Context, t tap.URL, v Verdict, r Reques
 
 // replay gives the first answer again. The receipt is made anew: what the ledger holds does not change.
 func (s *Service) replay(ctx context.Context, v Verdict, found record.Tap, e ledger.Entry) (Verdict, error) {
-	receipt, err := s.Ledger.Submit(ctx, e.Message) // identical bytes: the first receipt
+	receipt, err := ledger.Record(ctx, s.Ledger, e.Message) // identical bytes: the first receipt
 	if err != nil {
-		return v, fmt.Errorf("finding the first receipt: %w", err)
-	}
-	if receipt, err = s.final(ctx, receipt); err != nil {
 		return v, fmt.Errorf("finding the first receipt: %w", err)
 	}
 	v = v.recorded(e.Message, receipt)

@@ -130,24 +130,11 @@ func (s *Service) submit(ctx context.Context, v Verdict, m channel.Message) (Ver
 		return v, fmt.Errorf("submitting tap %d of card %v: %w", v.Counter, v.Card.ID, err)
 	}
 	s.Hook("submitted")
-	if receipt, err = s.final(ctx, receipt); err != nil {
+	if receipt, err = ledger.Finish(ctx, s.Ledger, receipt); err != nil {
 		return v, fmt.Errorf("awaiting tap %d of card %v: %w", v.Counter, v.Card.ID, err)
 	}
 	s.Hook("final")
 	return v.recorded(m, receipt), nil
-}
-
-// final waits until what was submitted is final. Whatever keeps it from knowing that, the message may still be recorded: the
-// error is ErrUncertain, or *Conflict when another message is.
-func (s *Service) final(ctx context.Context, r ledger.Receipt) (ledger.Receipt, error) {
-	if r.Phase >= ledger.Final {
-		return r, nil
-	}
-	r, err := s.Ledger.Await(ctx, r, ledger.Final)
-	if lost := (*ledger.Conflict)(nil); err == nil || errors.As(err, &lost) {
-		return r, err
-	}
-	return r, fmt.Errorf("%w: %w", ledger.ErrUncertain, err)
 }
 
 func (v Verdict) recorded(m channel.Message, receipt ledger.Receipt) Verdict {

@@ -47,6 +47,8 @@ func (c Card) follow(r Record, number uint64) (Card, Reason) {
 		return c.putInService(v, number)
 	case Tap:
 		return c.addTap(v)
+	case CardConfigured:
+		return c.configure(v)
 	}
 	return c, ReasonWrongChannel
 }
@@ -87,6 +89,20 @@ func (c Card) addTap(b Tap) (Card, Reason) {
 	}
 	c.Last = counter
 	c.Recorded++
+	return c, ""
+}
+
+// configure puts other settings in force, and changes nothing else.
+func (c Card) configure(b CardConfigured) (Card, Reason) {
+	switch {
+	case c.State == "":
+		return c, ReasonNotInService
+	case b.Last != c.Last:
+		return c, ReasonWrongLast
+	case b.State != c.State:
+		return c, ReasonWrongState
+	}
+	c.Settings = b.Settings.String()
 	return c, ""
 }
 

@@ -263,6 +263,32 @@ func TestTapsOfACompletedCardCount(t *testing.T) {
 	assert.Equal(t, record.StateCompleted, s.theCard().State)
 }
 
+func TestSettingsAreInForceFromTheirRecordOn(t *testing.T) {
+	s := inService(t)
+	settings := channel.Hash{5}
+	s.tell(s.taps.Say(recordtest.Body(recordtest.Configured(3, settings))))
+	assert.Equal(t, settings.String(), s.theCard().Settings)
+	assert.Equal(t, uint32(3), s.theCard().Last)
+	s.refuses(s.taps.Say(recordtest.Body(recordtest.Tapped(s.card, 8))), record.ReasonWrongSettings)
+	b := recordtest.Tapped(s.card, 8)
+	b.Settings = settings.String()
+	s.tell(s.taps.Say(recordtest.Body(b)))
+	assert.Equal(t, uint32(8), s.theCard().Last)
+}
+
+func TestSettingsChangeNothingElse(t *testing.T) {
+	for reason, b := range map[record.Reason]record.CardConfigured{
+		record.ReasonWrongLast:  recordtest.Configured(4, channel.Hash{5}),
+		record.ReasonWrongState: {Last: 3, State: record.StateRevoked, Settings: channel.Hash{5}},
+	} {
+		s := inService(t)
+		s.refuses(s.taps.Say(recordtest.Body(b)), reason)
+	}
+	s := newStory(t)
+	s.tell(s.issuer.Say(recordtest.Body(recordtest.Registered(s.card, s.issuer.ID(), s.taps.ID()))))
+	s.refuses(s.taps.Say(recordtest.Body(recordtest.Configured(1, channel.Hash{5}))), record.ReasonNotInService)
+}
+
 func TestMessagesFromBeforeTheRegistrationAreNotTheCards(t *testing.T) {
 	s := newStory(t)
 	early := s.taps.Say(recordtest.Body(recordtest.InService(3)))

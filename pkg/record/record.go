@@ -29,6 +29,8 @@ const (
 	KindCardRegistered = "card.registered"
 	KindCardInService  = "card.in_service"
 	KindTap            = "tap"
+	KindCardConfigured = "card.configured"
+	KindSettings       = "settings"
 )
 
 // The states that a card's tap channel can say it is in. A card in service is good for taps, also when its production is
@@ -51,7 +53,7 @@ var (
 type Record struct {
 	Kind  string
 	Must  bool // a reader that does not know the kind has to stop
-	Value any  // IssuerOpened, CardRegistered, CardInService or Tap; nil for an unknown kind
+	Value any  // one of the bodies of this package, such as Tap; nil for an unknown kind
 	Raw   []byte
 }
 
@@ -97,6 +99,10 @@ func parseValue(o object, kind string) (any, error) {
 		return read[CardInService](o)
 	case KindTap:
 		return read[Tap](o)
+	case KindCardConfigured:
+		return read[CardConfigured](o)
+	case KindSettings:
+		return read[Settings](o)
 	}
 	return nil, nil
 }
@@ -128,7 +134,11 @@ func encode(kind string, b body) ([]byte, error) {
 		return nil, fmt.Errorf("encoding %s: %w: %w", kind, ErrMalformed, err)
 	}
 	rest := bytes.TrimSuffix(members.Bytes(), []byte("\n"))[len("{"):]
-	encoded := append([]byte(`{"kind":"`+kind+`",`), rest...)
+	encoded := []byte(`{"kind":"` + kind + `"`)
+	if string(rest) != "}" {
+		encoded = append(encoded, ',')
+	}
+	encoded = append(encoded, rest...)
 	if _, err := Parse(encoded); err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", kind, err)
 	}
@@ -164,6 +174,8 @@ func (r Record) tapHead() (TapHead, error) {
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case CardInService:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
+	case CardConfigured:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings.String()}, nil
 	}
 	o, err := parseObject(r.Raw)
 	if err != nil {

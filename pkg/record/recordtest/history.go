@@ -27,6 +27,8 @@ type Life struct {
 	Chain *Chain
 	Last  uint32 // as a service that writes no nonsense would know it
 	State string
+	// Settings is the hash that the head names, or "".
+	Settings string
 }
 
 // Cards returns the cards that were registered properly so far.
@@ -42,7 +44,7 @@ func (h *History) Next() channel.Message {
 	}
 	steps := []func() channel.Message{
 		h.tap, h.tap, h.tap, h.tap, h.tap, // more of what happens more
-		h.openIssuer, h.register, h.inService,
+		h.openIssuer, h.register, h.inService, h.configure,
 		h.badTap, h.badTap, h.badRegistration, h.nonsense, h.unknownKind, h.stranger,
 	}
 	return steps[h.Choose(len(steps))]()
@@ -83,6 +85,7 @@ func (l *Life) inService() channel.Message {
 // next returns the record of a tap after some that nobody recorded.
 func (l *Life) next(skip uint32) record.Tap {
 	t := Tapped(l.Card, l.Last+skip+1)
+	t.Settings = l.Settings
 	if skip > 0 {
 		t.Skipped = &record.Range{l.Last + 1, l.Last + skip}
 	}
@@ -100,6 +103,18 @@ func (h *History) tap() channel.Message {
 	}
 	life.Last = t.Last
 	return life.Chain.Say(Body(t))
+}
+
+// configure names other settings, sometimes with a head that does not follow.
+func (h *History) configure() channel.Message {
+	life := pick(h, h.cards)
+	b := Configured(life.Last, channel.Hash{byte(h.Choose(3))})
+	if h.Choose(4) == 0 {
+		b.Last++
+	} else if life.State == b.State {
+		life.Settings = b.Settings.String()
+	}
+	return life.Chain.Say(Body(b))
 }
 
 func (h *History) badTap() channel.Message {
@@ -121,7 +136,7 @@ func (h *History) badTap() channel.Message {
 	case 6:
 		t.Alg = "rsa2048"
 	case 7:
-		t.Settings = channel.Hash{1}.String()
+		t.Settings = channel.Hash{9}.String()
 	}
 	return life.Chain.Say(Body(t))
 }
@@ -164,7 +179,7 @@ func (h *History) unknownKind() channel.Message {
 		return life.Chain.Say([]byte(`{"kind":"card.revoked","last":0,"state":"revoked"}`))
 	}
 	states := []string{record.StateInService, record.StateCompleted, record.StateRevoked, record.StateInService, record.StateMoved}
-	life.State = states[h.Choose(len(states))]
+	life.State, life.Settings = states[h.Choose(len(states))], ""
 	return life.Chain.Say(fmt.Appendf(nil, `{"kind":"card.changed","last":%d,"state":%q}`, life.Last, life.State))
 }
 

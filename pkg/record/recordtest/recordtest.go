@@ -81,6 +81,11 @@ func InService(last uint32) record.CardInService {
 	return record.CardInService{Last: last, State: record.StateInService}
 }
 
+// Configured returns the record that puts the settings with this hash in force.
+func Configured(last uint32, settings channel.Hash) record.CardConfigured {
+	return record.CardConfigured{Last: last, State: record.StateInService, Settings: settings}
+}
+
 // Tapped returns the record of a tap with this counter.
 func Tapped(c *taptest.Card, counter uint32) record.Tap {
 	t := record.Tap{
