@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1,
 	"host/ledger/tlog": 2, "pkg/record": 2,
 	"host/registry":   3,
-	"host/validation": 4, "host/station": 4,
+	"host/validation": 4, "host/station": 4, "host/settings": 4,
 	"host/console": 5, "host/vectors": 5,
 	"cmd/productid": 6,
 }

@@ -1,0 +1,124 @@
+// Package settings keeps what a card is set to: on a channel that only holders of a read key can read, and in force from the moment
+// at which the card's public tap channel names the message.
+//
+// Two messages make a change. The settings message comes first: as long as no head of the tap channel names it, nothing has
+// changed, so a crash between the two leaves the card as it was. Who holds a capability of the settings channel reads on until
+// [Service.Rotate]; after that only those who get a new one do.
+//
+// # Concurrency
+//
+// A [Service] may be used by many goroutines, and several processes may set one card: the ledger gives each number once, and of
+// several changes at once the one with the highest number stays in force.
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+var (
+	// ErrNoService says that the card is not in service, so that there is nothing to be set.
+	ErrNoService = errors.New("card is not in service")
+	// ErrOvertaken says that a newer change was made meanwhile and is in force.
+	ErrOvertaken = errors.New("a newer change of the settings was made meanwhile")
+	// ErrUnreadable says that the settings in force cannot be read, though the ledger answers: the channel does not hold the message
+	// that is in force, or that message holds no settings.
+	ErrUnreadable = errors.New("settings in force cannot be read")
+)
+
+// Authors finds the authors of a card's channels. The error is of a card whose channels are another installation's.
+type Authors interface {
+	Taps(issuer channel.ID, id tap.CardID) (*channel.Author, error)
+	Settings(issuer channel.ID, id tap.CardID) (*channel.Author, error)
+}
+
+// Options is what a Service works with; all are needed.
+type Options struct {
+	Ledger   ledger.Ledger
+	List     registry.Lister
+	Registry *registry.Registry
+	Authors  Authors
+	Now      func() time.Time
+	Random   io.Reader
+}
+
+// Service reads and writes settings.
+type Service struct{ Options }
+
+// New returns a Service.
+func New(o Options) *Service { return &Service{o} }
+
+// Current is what is in force for a card.
+type Current struct {
+	record.Settings
+	Number   uint64       // of the message on the settings channel
+	Hash     channel.Hash // of that message; zero when nothing was ever set
+	KeyStart uint64       // number of the message at which the read keys were last rotated
+}
+
+// Current returns the settings in force, the zero Current when nothing was ever set. Errors: registry.ErrUnknownCard,
+// ErrUnreadable, those of Authors and of the ledger.
+func (s *Service) Current(ctx context.Context, id tap.CardID) (Current, error) {
+	c, err := s.open(ctx, id)
+	if err != nil {
+		return Current{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	current, err := c.current(ctx)
+	if err != nil {
+		return Current{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	return current, nil
+}
+
+// Put sets the card and returns after that is in force and final. Errors, beside those of Current: ErrNoService, ErrOvertaken, and
+// ledger.ErrUncertain when the change may be in force or not, or may yet be: Current tells, and Put may be repeated.
+func (s *Service) Put(ctx context.Context, id tap.CardID, settings record.Settings) (Current, error) {
+	return s.change(ctx, id, func(c *card) (Current, error) { return c.put(ctx, settings, false) })
+}
+
+// Rotate writes the settings in force once more under new read keys: who could read so far reads nothing of what comes. Errors are
+// those of Put.
+func (s *Service) Rotate(ctx context.Context, id tap.CardID) (Current, error) {
+	return s.change(ctx, id, func(c *card) (Current, error) {
+		current, err := c.current(ctx)
+		if err != nil {
+			return Current{}, err
+		}
+		return c.put(ctx, current.Settings, true)
+	})
+}
+
+// Capability returns what opens the card's settings from the message in force on, until the next rotation; from message 0 on when
+// nothing was ever set.
+func (s *Service) Capability(ctx context.Context, id tap.CardID) (channel.Capability, error) {
+	c, err := s.open(ctx, id)
+	if err != nil {
+		return channel.Capability{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	current, err := c.current(ctx)
+	if err != nil {
+		return channel.Capability{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	return c.author.Capability(current.Number, current.KeyStart), nil
+}
+
+func (s *Service) change(ctx context.Context, id tap.CardID, change func(*card) (Current, error)) (Current, error) {
+	c, err := s.open(ctx, id)
+	if err != nil {
+		return Current{}, fmt.Errorf("setting card %v: %w", id, err)
+	}
+	after, err := change(c)
+	if err != nil {
+		return Current{}, fmt.Errorf("setting card %v: %w", id, err)
+	}
+	return after, nil
+}
