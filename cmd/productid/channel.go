@@ -18,12 +18,14 @@ func (a *app) channel() *cobra.Command {
 
 func (a *app) channelRead() *cobra.Command {
 	var from uint64
+	var follow bool
 	c := &cobra.Command{
 		Use: "read CAPABILITY", Short: "Print the messages of a channel, one a line",
 		Long: `Prints what a capability opens: of a public channel everything, of a restricted one the messages from the capability's
-number on. Every message's signature was checked.`,
-		Example: "  productid channel read pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M --json",
-		Args:    arguments(1, 1, "a capability, pidc1:…"),
+number on. Every message's signature was checked. With --follow it then waits for what comes, until it is interrupted.`,
+		Example: `  productid channel read pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M --json
+  productid channel read pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M --follow`,
+		Args: arguments(1, 1, "a capability, pidc1:…"),
 		RunE: func(c *cobra.Command, args []string) error {
 			reader, err := channel.ParseCapability(args[0])
 			if err != nil {
@@ -34,7 +36,11 @@ number on. Every message's signature was checked.`,
 				return err
 			}
 			defer h.Close()
-			for opened, err := range ledger.Read(c.Context(), h.log, reader, max(from, reader.From)) {
+			read := ledger.Read
+			if follow {
+				read = ledger.Watch
+			}
+			for opened, err := range read(c.Context(), h.log, reader, max(from, reader.From)) {
 				if err != nil {
 					return fmt.Errorf("reading channel %v: %w", reader.Channel, err)
 				}
@@ -46,5 +52,6 @@ number on. Every message's signature was checked.`,
 		},
 	}
 	c.Flags().Uint64Var(&from, "from", 0, "`number` of the first message to print")
+	c.Flags().BoolVar(&follow, "follow", false, "go on as the channel grows")
 	return c
 }

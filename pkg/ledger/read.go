@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/productid/productid/pkg/channel"
@@ -25,21 +26,38 @@ type Opened struct {
 func Read(ctx context.Context, l Ledger, c channel.Capability, from uint64) iter.Seq2[Opened, error] {
 	return func(yield func(Opened, error) bool) {
 		r := reader{capability: c, next: from}
-		for {
-			entries, err := l.Range(ctx, c.Channel, r.next, readPage)
-			if err != nil {
-				yield(Opened{}, err)
-				return
+		r.toEnd(ctx, l, yield)
+	}
+}
+
+// Watch is Read that goes on: at the channel's end it waits for the next message, until ctx ends, which is no error. A channel
+// without messages is waited for too.
+func Watch(ctx context.Context, l Ledger, c channel.Capability, from uint64) iter.Seq2[Opened, error] {
+	return func(yield func(Opened, error) bool) {
+		r := reader{capability: c, next: from}
+		more := r.toEnd(ctx, l, func(o Opened, err error) bool {
+			if errors.Is(err, ErrNoChannel) || err != nil && ctx.Err() != nil {
+				return true
 			}
-			for _, e := range entries {
+			return yield(o, err) && err == nil
+		})
+		if !more || ctx.Err() != nil {
+			return
+		}
+		err := l.Follow(ctx, r.behind, func(batch []Entry, _ Position) error {
+			for _, e := range batch {
+				if e.Message.Channel() != c.Channel || e.Message.Number() < r.next {
+					continue
+				}
 				opened, err := r.read(e)
 				if !yield(opened, err) || err != nil {
-					return
+					return ErrStop
 				}
 			}
-			if len(entries) < readPage {
-				return
-			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			yield(Opened{}, err)
 		}
 	}
 }
@@ -49,6 +67,26 @@ type reader struct {
 	capability channel.Capability
 	next       uint64
 	prev       *channel.Hash // unknown before the first message
+	behind     Position      // behind the newest message read
+}
+
+// toEnd reads to the channel's present end. It reports false when yield wants no more.
+func (r *reader) toEnd(ctx context.Context, l Ledger, yield func(Opened, error) bool) bool {
+	for {
+		entries, err := l.Range(ctx, r.capability.Channel, r.next, readPage)
+		if err != nil {
+			return yield(Opened{}, err)
+		}
+		for _, e := range entries {
+			opened, err := r.read(e)
+			if !yield(opened, err) || err != nil {
+				return false
+			}
+		}
+		if len(entries) < readPage {
+			return true
+		}
+	}
 }
 
 func (r *reader) read(e Entry) (Opened, error) {
@@ -72,5 +110,6 @@ func (r *reader) read(e Entry) (Opened, error) {
 	}
 	hash := e.Message.Hash()
 	r.capability, r.prev, r.next = at, &hash, r.next+1
+	r.behind = Position{e.Index + 1}
 	return Opened{e, body}, nil
 }

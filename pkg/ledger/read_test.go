@@ -112,3 +112,64 @@ func TestReadStopsWhereAsked(t *testing.T) {
 	}
 	assert.Equal(t, 3, read)
 }
+
+// TestWatchGoesOn begins before the channel has a message and ends with its context.
+func TestWatchGoesOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l, author := ledger.NewMemory(origin, signer(t, signerKey), time.Now), channel.NewAuthor(channel.Seed{1}, channel.Restricted)
+	other := channel.NewAuthor(channel.Seed{2}, channel.Public)
+	require.NoError(t, l.List(ctx, author.Channel(), other.Channel()))
+	drafts := map[*channel.Author]*channel.Draft{author: {Time: recorded, Random: rand.Reader}, other: {Time: recorded}}
+	write := func(a *channel.Author) {
+		d := drafts[a]
+		d.Body = fmt.Append(nil, d.Number)
+		m, err := a.Sign(*d)
+		require.NoError(t, err)
+		_, err = l.Submit(ctx, m)
+		require.NoError(t, err)
+		d.Number, d.Prev = d.Number+1, m.Hash()
+	}
+	write(other)
+	next := uint64(0)
+	for _, first := range []uint64{0, 3} { // an empty channel, and one with messages
+		end := first + 3
+		ctx, cancel := context.WithCancel(ctx)
+		if first == 0 {
+			time.AfterFunc(20*time.Millisecond, func() { write(author); write(other) })
+		}
+		for opened, err := range ledger.Watch(ctx, l, author.Capability(0, 0), next) {
+			require.NoError(t, err)
+			assert.Equal(t, fmt.Sprint(next), string(opened.Body))
+			if next++; next == end {
+				cancel()
+			} else if drafts[author].Number == next {
+				write(author)
+				write(other)
+			}
+		}
+		cancel()
+		assert.Equal(t, end, next)
+		write(author)
+	}
+}
+
+func TestWatchEndsWithWhatDoesNotHold(t *testing.T) {
+	l, author := written(t, channel.Restricted)
+	var last error
+	for _, last = range ledger.Watch(t.Context(), l, author.Capability(10, 0), 290) {
+	}
+	require.ErrorIs(t, last, channel.ErrCannotOpen)
+	require.NoError(t, l.Close())
+	for _, last = range ledger.Watch(t.Context(), l, author.Capability(10, 0), 290) {
+	}
+	require.ErrorIs(t, last, ledger.ErrUnavailable)
+	read := 0
+	l, author = written(t, channel.Public)
+	for range ledger.Watch(t.Context(), l, author.Capability(0, 0), 598) {
+		if read++; read == 1 {
+			break
+		}
+	}
+	assert.Equal(t, 1, read)
+}
