@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/tap"
@@ -41,7 +42,7 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 			if err != nil {
 				return err
 			}
-			makes := station.Options{IssuerName: a.flags.issuerName, IssuerURL: a.flags.issuerURL, Name: a.flags.station}
+			makes := station.Options{Issuer: secrets.Issuer{Name: a.flags.issuerName, URL: a.flags.issuerURL}, Name: a.flags.station}
 			if err := makes.Check(order); err != nil {
 				return console.Misuse("checking the order", err.Error(), "see productid card personalise --help for what it can hold")
 			}

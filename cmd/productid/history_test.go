@@ -13,6 +13,7 @@ import (
 
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/card/cardtest"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -30,14 +31,14 @@ func TestDemoLeavesItsTapsInTheRegistry(t *testing.T) {
 	code := run(t.Context(), args, streams{strings.NewReader("\n"), &talk, &talk, func(string) string { return "" }})
 	require.Zero(t, code, talk.String())
 
-	secrets, err := registry.LoadSecrets(data)
+	own, err := secrets.Safe{Dir: data}.Load()
 	require.NoError(t, err)
-	signer, err := ledger.NewSigner(string(secrets.Log))
+	signer, err := ledger.NewSigner(string(own.Log))
 	require.NoError(t, err)
 	log, err := tlog.Open(t.Context(), filepath.Join(data, "ledger.db"), tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now})
 	require.NoError(t, err)
 	defer log.Close()
-	r, err := registry.Open(t.Context(), filepath.Join(data, "registry.db"), registry.Options{Ledger: log, Master: secrets.Master})
+	r, err := registry.Open(t.Context(), filepath.Join(data, "registry.db"), registry.Options{Ledger: log, Master: own.Master})
 	require.NoError(t, err)
 	defer r.Close()
 	known, err := r.Card(t.Context(), soft.Soft.ID())

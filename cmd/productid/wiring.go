@@ -15,6 +15,7 @@ import (
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/ledger"
@@ -22,7 +23,8 @@ import (
 
 // house is one installation, opened: its secrets, its ledger and what works on them.
 type house struct {
-	secrets    registry.Secrets
+	secrets    secrets.Secrets
+	authors    *secrets.Authors
 	log        *tlog.Log
 	registry   *registry.Registry
 	validation *validation.Service
@@ -38,16 +40,16 @@ const (
 
 // openHouse opens the installation in the data folder and brings its registry up to the ledger.
 func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
-	secrets, err := a.loadSecrets()
+	own, err := a.loadSecrets()
 	begins := errors.Is(err, fs.ErrNotExist) && o == create
 	if begins {
-		secrets, err = a.createSecrets()
+		own, err = a.createSecrets()
 	}
 	if err != nil {
 		return nil, err
 	}
-	h := &house{secrets: secrets}
-	if h.log, err = a.openLog(ctx, secrets, begins); err != nil {
+	h := &house{secrets: own, authors: secrets.NewAuthors(own)}
+	if h.log, err = a.openLog(ctx, own, begins); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx, a.registryPath(), a.console); err != nil {
@@ -58,7 +60,7 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 }
 
 // openLog opens the ledger alone. Only an installation that begins has none yet.
-func (a *app) openLog(ctx context.Context, s registry.Secrets, begins bool) (*tlog.Log, error) {
+func (a *app) openLog(ctx context.Context, s secrets.Secrets, begins bool) (*tlog.Log, error) {
 	path, err := a.ledgerPath()
 	if err != nil {
 		return nil, err
@@ -70,18 +72,18 @@ func (a *app) openLog(ctx context.Context, s registry.Secrets, begins bool) (*tl
 	log, err := tlog.Open(ctx, path, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins})
 	if errors.Is(err, tlog.ErrMissing) {
 		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + path, Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
-			Next: "mount it, or put it back from its backup; if no card was ever made here, delete " + registry.SecretsFile + " and begin again"}
+			Next: "mount it, or put it back from its backup; if no card was ever made here, delete " + secrets.File + " and begin again"}
 	}
 	return log, err
 }
 
 // withLog opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
 func (a *app) withLog(ctx context.Context, use func(*tlog.Log) error) error {
-	secrets, err := a.loadSecrets()
+	own, err := a.loadSecrets()
 	if err != nil {
 		return err
 	}
-	log, err := a.openLog(ctx, secrets, false)
+	log, err := a.openLog(ctx, own, false)
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (h *house) open(ctx context.Context, path string, c *console.Console) (err 
 		return err
 	}
 	h.validation = validation.New(validation.Options{
-		Ledger: h.log, Registry: h.registry, Master: h.secrets.Master, Now: time.Now, Random: rand.Reader,
+		Ledger: h.log, Registry: h.registry, Authors: h.authors, Master: h.secrets.Master, Now: time.Now, Random: rand.Reader,
 	})
 	return h.registry.Sync(ctx)
 }
@@ -115,10 +117,13 @@ func (h *house) Close() {
 
 // station makes cards for this installation.
 func (h *house) station(a *app) *station.Station {
+	issuer := h.secrets.Issuers[0]
+	if issuer.Name == "" {
+		issuer.Name, issuer.URL = a.flags.issuerName, a.flags.issuerURL
+	}
 	return station.New(station.Options{
 		Ledger: h.log, List: h.log, Registry: h.registry,
-		Secrets:    h.secrets,
-		IssuerName: a.flags.issuerName, IssuerURL: a.flags.issuerURL,
+		Issuer: issuer, Authors: h.authors,
 		Name: a.flags.station, Random: rand.Reader, Now: time.Now,
 	})
 }
@@ -138,20 +143,20 @@ func (h *house) rebuild(ctx context.Context) (same bool, err error) {
 
 // loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation. A ledger or a
 // registry without them is one that lost them, or whose disk is not mounted: no place to begin another.
-func (a *app) loadSecrets() (registry.Secrets, error) {
+func (a *app) loadSecrets() (secrets.Secrets, error) {
 	left, err := a.leftBehind() // before the secrets: another process that begins here makes them first
 	if err != nil {
-		return registry.Secrets{}, err
+		return secrets.Secrets{}, err
 	}
-	secrets, err := registry.LoadSecrets(a.flags.data)
+	own, err := secrets.Safe{Dir: a.flags.data}.Load()
 	switch {
 	case !errors.Is(err, fs.ErrNotExist):
-		return secrets, err
+		return own, err
 	case left != "":
-		return secrets, &console.Problem{Code: "secrets_missing", What: "opening " + a.flags.data, Why: left + " is there, and its " + registry.SecretsFile + " is not",
-			Next: "put " + registry.SecretsFile + " back into " + a.flags.data + " from its backup; a new installation begins in another --data DIR", Exit: console.Failure}
+		return own, &console.Problem{Code: "secrets_missing", What: "opening " + a.flags.data, Why: left + " is there, and its " + secrets.File + " is not",
+			Next: "put " + secrets.File + " back into " + a.flags.data + " from its backup; a new installation begins in another --data DIR", Exit: console.Failure}
 	}
-	return secrets, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
+	return own, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
 		Next: "give --data DIR, or begin one with productid card personalise", Exit: console.Failure, Cause: err}
 }
 
@@ -170,24 +175,27 @@ func (a *app) leftBehind() (string, error) {
 }
 
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
-func (a *app) createSecrets() (registry.Secrets, error) {
+func (a *app) createSecrets() (secrets.Secrets, error) {
 	if err := os.MkdirAll(a.flags.data, 0o700); err != nil {
-		return registry.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
+		return secrets.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
 	}
 	tag := make([]byte, 4)
 	rand.Read(tag) // never errs
-	secrets, err := registry.CreateSecrets(a.flags.data, fmt.Sprintf("productid-%x", tag), rand.Reader, time.Now())
+	own, err := secrets.New(fmt.Sprintf("productid-%x", tag), a.flags.issuerName, a.flags.issuerURL, rand.Reader, time.Now())
+	if err == nil {
+		err = secrets.Safe{Dir: a.flags.data}.Create(own)
+	}
 	if errors.Is(err, fs.ErrExist) { // another process was faster
 		return a.loadSecrets()
 	}
 	if err != nil {
-		return secrets, fmt.Errorf("beginning an installation: %w", err)
+		return secrets.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
 	}
 	if !a.temporary {
 		a.console.Say("new installation in %s, issuer %q (--issuer-name): keep its %s safe, it makes your cards yours",
-			a.flags.data, a.flags.issuerName, registry.SecretsFile)
+			a.flags.data, a.flags.issuerName, secrets.File)
 	}
-	return secrets, nil
+	return own, nil
 }
 
 func (a *app) registryPath() string { return filepath.Join(a.flags.data, "registry.db") }

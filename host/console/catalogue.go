@@ -8,6 +8,7 @@ import (
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/simcard"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/store"
@@ -114,7 +115,8 @@ func ofLedgers() []entry {
 		as[*ledger.Conflict](Failure, "conflict", "somebody else wrote that message first", "run it again: it goes on from what stands there now"),
 		is(registry.ErrUnknownCard, No, "unknown_card", "no issuer on this ledger registered this card", "check that you look at the right ledger (--data); else do not trust the card"),
 		is(registry.ErrUnknownIssuer, No, "unknown_issuer", "no issuer has that channel on this ledger", "check the id, and --data or --ledger"),
-		is(registry.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
+		is(secrets.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
+		is(secrets.ErrElsewhere, Failure, "issuer_elsewhere", "the issuer's secrets are not in this data folder, so nothing can be recorded for it", "record it where that issuer's secrets are; to look at the card needs none"),
 	}
 }
 

@@ -2,10 +2,10 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -16,20 +16,20 @@ type Lister interface {
 	List(ctx context.Context, ids ...channel.ID) error
 }
 
-// OpenIssuer writes the first message of the installation's own issuer channel, unless it is there, and returns its receipt when
+// OpenIssuer writes the first message of an issuer's own channel, unless it is there, and returns its receipt when
 // it is final. It can be repeated at any time, also by several processes at once and after a crash at any moment: as long as
-// name, address and ledger are the same the message is, to the byte, because it bears the time at which the secrets were made.
+// name, address and ledger are the same the message is, to the byte, because it bears the time at which the issuer's secrets were made.
 // Once it is written, name and address stay as they were. Errors are the ledger's.
-func OpenIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, name, url string) (ledger.Receipt, error) {
-	receipt, err := openIssuer(ctx, l, list, s, name, url)
+func OpenIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Issuer) (ledger.Receipt, error) {
+	author := i.Author()
+	receipt, err := openIssuer(ctx, l, list, i, author)
 	if err != nil {
-		return ledger.Receipt{}, fmt.Errorf("first message of channel %v: %w", channel.NewAuthor(s.Issuer, channel.Public).Channel(), err)
+		return ledger.Receipt{}, fmt.Errorf("first message of channel %v: %w", author.Channel(), err)
 	}
 	return receipt, nil
 }
 
-func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, name, url string) (ledger.Receipt, error) {
-	author := channel.NewAuthor(s.Issuer, channel.Public)
+func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Issuer, author *channel.Author) (ledger.Receipt, error) {
 	first, err := l.Range(ctx, author.Channel(), 0, 1)
 	switch {
 	case err == nil && len(first) == 1:
@@ -44,12 +44,11 @@ func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, s Secrets, na
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	next := channel.NewAuthor(s.IssuerNext, channel.Public).Channel()
-	body, err := record.IssuerOpened{Name: name, URL: url, Log: info.Origin, Next: sha256.Sum256(next[:])}.Encode()
+	body, err := record.IssuerOpened{Name: i.Name, URL: i.URL, Log: info.Origin, Next: i.Successor()}.Encode()
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	m, err := author.Sign(channel.Draft{Time: s.Created, Body: body})
+	m, err := author.Sign(channel.Draft{Time: i.Created, Body: body})
 	if err != nil {
 		return ledger.Receipt{}, err
 	}

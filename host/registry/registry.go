@@ -1,4 +1,4 @@
-// Package registry is the cache of what the ledger says about issuers and cards, and the keeper of an installation's secrets.
+// Package registry is the cache of what the ledger says about issuers and cards.
 //
 // The ledger is the truth. A [Registry] folds it by record.Fold into one SQLite file and goes on from where it stopped:
 // [Registry.Sync] reads to the ledger's end, [Registry.SyncChannel] brings one card's channel up to its newest message, and

@@ -12,6 +12,7 @@ import (
 
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record/recordtest"
 )
@@ -19,9 +20,9 @@ import (
 // The same on the embedded log, with both files closed and opened in between.
 func TestTheRegistryOfAnEmbeddedLog(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
-	secrets, err := registry.CreateSecrets(dir, origin, rand.NewChaCha8([32]byte{9}), made)
+	all, err := secrets.New(origin, "Issuer", "https://issuer.example.com", rand.NewChaCha8([32]byte{9}), made)
 	require.NoError(t, err)
-	signer, err := ledger.NewSigner(string(secrets.Log))
+	signer, err := ledger.NewSigner(string(all.Log))
 	require.NoError(t, err)
 	choices := rand.New(rand.NewPCG(3, 4))
 	h := recordtest.History{Choose: choices.IntN}
@@ -30,7 +31,7 @@ func TestTheRegistryOfAnEmbeddedLog(t *testing.T) {
 		l, err := tlog.Open(ctx, filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Create: true})
 		require.NoError(t, err)
 		r := open(t, l, filepath.Join(dir, "registry.db"), report)
-		receipt, err := registry.OpenIssuer(ctx, l, l, secrets, "Issuer", "https://issuer.example.com")
+		receipt, err := registry.OpenIssuer(ctx, l, l, all.Issuers[0])
 		require.NoError(t, err)
 		for range 60 {
 			m := h.Next()

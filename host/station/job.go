@@ -70,7 +70,9 @@ func (j *job) readKey(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: its key is %v, the order says %v", ErrOtherAlgorithm, j.key.Algorithm(), j.order.Algorithm)
 	}
 	id := j.key.ID()
-	j.taps = registry.TapAuthor(j.Secrets.Master, id)
+	if j.taps, err = j.Authors.Taps(j.issuer.Channel(), id); err != nil {
+		return err
+	}
 	j.report = Report{ID: id, Algorithm: j.key.Algorithm().String(), Issuer: j.issuer.Channel(), Taps: j.taps.Channel(),
 		Template: j.order.Template, State: j.info.State.String(), Counter: j.info.Counter}
 	if err := j.find(ctx); err != nil {

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
@@ -141,7 +140,10 @@ func TestUnlockedCardIsRehearsedWhateverTheLedgerSays(t *testing.T) {
 	require.NoError(t, err)
 	body, err := record.CardInService{Last: c.Soft.Counter, State: record.StateInService}.Encode()
 	require.NoError(t, err)
-	message, err := registry.TapAuthor(channel.Seed{1}, c.Soft.ID()).Sign(channel.Draft{Time: w.clock(), Body: body})
+	acme := w.station("acme")
+	taps, err := acme.Authors.Taps(acme.Issuer.Author().Channel(), c.Soft.ID())
+	require.NoError(t, err)
+	message, err := taps.Sign(channel.Draft{Time: w.clock(), Body: body})
 	require.NoError(t, err)
 	_, err = w.Memory.Submit(t.Context(), message)
 	require.NoError(t, err)

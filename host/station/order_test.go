@@ -86,8 +86,8 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 		assert.Zero(t, card.commands, name)
 	}
 	for name, spoil := range map[string]func(*station.Station){
-		"no issuer":       func(s *station.Station) { s.IssuerName = "" },
-		"an issuer's url": func(s *station.Station) { s.IssuerURL = "https://" + strings.Repeat("a", channel.MaxBody) },
+		"no issuer":       func(s *station.Station) { s.Issuer.Name = "" },
+		"an issuer's url": func(s *station.Station) { s.Issuer.URL = "https://" + strings.Repeat("a", channel.MaxBody) },
 	} {
 		s := newWorld(t).station("acme")
 		spoil(s)

@@ -15,7 +15,7 @@ import (
 
 // openIssuer writes the first message of the issuer's channel, if there is none.
 func (j *job) openIssuer(ctx context.Context) (string, error) {
-	_, err := registry.OpenIssuer(ctx, j.Ledger, j.List, j.Secrets, j.IssuerName, j.IssuerURL)
+	_, err := registry.OpenIssuer(ctx, j.Ledger, j.List, j.Issuer)
 	return j.issuer.Channel().String(), err
 }
 

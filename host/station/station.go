@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
@@ -77,9 +78,8 @@ type Options struct {
 	List     registry.Lister
 	Registry Registry
 
-	Secrets    registry.Secrets
-	IssuerName string // both stand in the first message of the issuer's channel
-	IssuerURL  string
+	Issuer  secrets.Issuer // for whom cards are made
+	Authors *secrets.Authors
 
 	Name   string // of this station, as registrations name it
 	Random io.Reader
@@ -94,7 +94,7 @@ type Station struct {
 
 // New returns a station. It touches nothing.
 func New(o Options) *Station {
-	return &Station{Options: o, issuer: channel.NewAuthor(o.Secrets.Issuer, channel.Public)}
+	return &Station{Options: o, issuer: o.Issuer.Author()}
 }
 
 // Irreversible is a step that nobody can take back.
@@ -180,7 +180,7 @@ func (o Options) Check(order Order) error {
 		return err
 	}
 	log := strings.Repeat("l", 253) // its name is not known yet: room for a long one
-	_, err := record.IssuerOpened{Name: o.IssuerName, URL: o.IssuerURL, Log: log}.Encode()
+	_, err := record.IssuerOpened{Name: o.Issuer.Name, URL: o.Issuer.URL, Log: log}.Encode()
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/card/cardtest"
 	"github.com/productid/productid/pkg/channel"
@@ -100,13 +101,13 @@ func (w *world) clock() time.Time {
 
 // station is one of the issuer with this name.
 func (w *world) station(issuer string) *station.Station {
+	i := secrets.Issuer{
+		Created: time.Unix(1790000000, 0).UTC(), Name: issuer, URL: "https://" + issuer + ".example.com",
+		Seed: sha256.Sum256([]byte(issuer)), Next: sha256.Sum256([]byte(issuer + " next")), Taps: channel.Seed{1},
+	}
 	return station.New(station.Options{
 		Ledger: w, List: w, Registry: w,
-		Secrets: registry.Secrets{
-			Created: time.Unix(1790000000, 0).UTC(), Master: channel.Seed{1},
-			Issuer: sha256.Sum256([]byte(issuer)), IssuerNext: sha256.Sum256([]byte(issuer + " next")),
-		},
-		IssuerName: issuer, IssuerURL: "https://" + issuer + ".example.com",
+		Issuer: i, Authors: secrets.NewAuthors(secrets.Secrets{Issuers: []secrets.Issuer{i}}),
 		Name: "bench 1", Random: bytes.NewReader(make([]byte, 1<<16)), Now: w.clock,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -25,6 +26,11 @@ const origin = "log.example.com/test"
 
 // master is the secret of the installation under test.
 func master() channel.Seed { return sha256.Sum256([]byte("validation test")) }
+
+// authors are those of the issuer under test.
+func authors(taps channel.Seed) *secrets.Authors {
+	return secrets.NewAuthors(secrets.Secrets{Issuers: []secrets.Issuer{{Seed: sha256.Sum256([]byte("issuer")), Taps: taps}}})
+}
 
 // lister is a ledger that admits channels, as all ours do.
 type lister interface {
@@ -79,7 +85,7 @@ func openShop(t testing.TB, l lister, dir string) *shop {
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
 	card := taptest.NewCard("validation test")
 	return &shop{
-		Service: New(Options{Ledger: l, Registry: r, Master: master(), Now: time.Now, Random: rand.Reader}),
+		Service: New(Options{Ledger: l, Registry: r, Authors: authors(master()), Master: master(), Now: time.Now, Random: rand.Reader}),
 		t:       t, ledger: l, card: card,
 		issuer: recordtest.NewChain("issuer"),
 		taps:   recordtest.ChainOf(channel.DeriveSeed(master(), 0, "card/"+card.ID().String()+"/taps")),

@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io"
 
-	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -141,7 +140,10 @@ func (s *Service) replay(ctx context.Context, v Verdict, found record.Tap, e led
 // sign makes the record of the tap as the message after head. The salt makes the message of each request another: of two
 // requests for one tap in the same millisecond the ledger would else take the second for the first one sent again.
 func (s *Service) sign(t tap.URL, v Verdict, r Request, head ledger.Entry) (channel.Message, error) {
-	author := registry.TapAuthor(s.Master, v.Card.ID)
+	author, err := s.Authors.Taps(v.Card.Issuer, v.Card.ID)
+	if err != nil {
+		return channel.Message{}, fmt.Errorf("taps of card %v cannot be recorded here: %w", v.Card.ID, err)
+	}
 	if author.Channel() != v.Card.Taps {
 		return channel.Message{}, fmt.Errorf("card %v has its channel with another installation: its taps cannot be recorded here", v.Card.ID)
 	}

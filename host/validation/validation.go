@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -32,7 +33,8 @@ const ActionUpdate = "update"
 type Options struct {
 	Ledger   ledger.Ledger
 	Registry *registry.Registry
-	Master   channel.Seed // the secret from which the cards' channels are derived
+	Authors  *secrets.Authors // of the cards' channels
+	Master   channel.Seed     // the marks of retries are made under a key derived from it
 	Now      func() time.Time
 	Random   io.Reader
 	// Hook, when set, is called as an update passes its steps, to observe it or to break it off in tests: "verified",

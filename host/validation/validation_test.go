@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/productid/productid/host/secrets"
+	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
@@ -270,9 +272,24 @@ func count(verdicts []Verdict) map[Code]int {
 
 func TestForeignInstallationCannotRecord(t *testing.T) {
 	s := newShop(t)
-	s.Master[0] ^= 1
+	s.Authors = authors(channel.Seed{1})
 	_, err := s.Update(t.Context(), Request{URL: s.card.Tap()})
 	require.ErrorContains(t, err, "another installation")
+}
+
+// TestCardOfAnIssuerWithoutSecretsIsValidatedAndNotRecorded: what is used up is told here too.
+func TestCardOfAnIssuerWithoutSecretsIsValidatedAndNotRecorded(t *testing.T) {
+	s := newShop(t)
+	used := s.card.Tap()
+	require.Equal(t, Recorded, s.update(Request{URL: used}).Code)
+	s.Authors = secrets.NewAuthors(secrets.Secrets{})
+	fresh := s.card.Tap()
+	assert.Equal(t, Valid, s.validate(fresh).Code)
+	size := s.size()
+	_, err := s.Update(t.Context(), Request{URL: fresh})
+	require.ErrorIs(t, err, secrets.ErrElsewhere)
+	assert.Equal(t, size, s.size())
+	assert.Equal(t, AlreadyUsed, s.update(Request{URL: used}).Code)
 }
 
 // TestBisectionFindsWhatAScanFinds compares the answer for every counter with the plain reading of the whole channel.

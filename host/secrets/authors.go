@@ -1,0 +1,134 @@
+package secrets
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// ErrElsewhere says that the secrets of an issuer are not here: nothing can be written for it.
+var ErrElsewhere = errors.New("the issuer's secrets are not here")
+
+// Authors makes the authors of the channels that an installation writes, and is the one place that knows how their seeds are
+// named (docs/formats/channel.md, seeds of a service). It may be used by many goroutines.
+//
+// To work out an author costs as much as to sign a message, so the newest few thousand are kept.
+type Authors struct {
+	issuers map[channel.ID]issuer
+
+	mu sync.Mutex
+	// Two generations: the older one is dropped when the newer one is full, so an author stays for at least as many others as
+	// one holds.
+	newer, older generation
+}
+
+type issuer struct {
+	*channel.Author
+	taps channel.Seed
+}
+
+// named is a channel of a service by what it is for.
+type named struct {
+	issuer channel.ID
+	card   tap.CardID
+	mode   channel.Mode // public: taps; restricted: settings
+}
+
+type generation struct {
+	byName map[named]*channel.Author
+	byID   map[channel.ID]named
+}
+
+// generationSize is how many authors a generation holds. Each takes about a kilobyte.
+const generationSize = 4096
+
+func newGeneration() generation {
+	return generation{make(map[named]*channel.Author), make(map[channel.ID]named)}
+}
+
+// NewAuthors returns the authors of all issuers of s.
+func NewAuthors(s Secrets) *Authors {
+	a := &Authors{issuers: make(map[channel.ID]issuer), newer: newGeneration(), older: newGeneration()}
+	for _, i := range s.Issuers {
+		author := i.Author()
+		a.issuers[author.Channel()] = issuer{author, i.Taps}
+	}
+	return a
+}
+
+// Issuer returns the author of an issuer's own channel, or ErrElsewhere.
+func (a *Authors) Issuer(id channel.ID) (*channel.Author, error) {
+	i, here := a.issuers[id]
+	if !here {
+		return nil, fmt.Errorf("issuer %v: %w", id, ErrElsewhere)
+	}
+	return i.Author, nil
+}
+
+// Taps returns the author of the public tap channel of an issuer's card, or ErrElsewhere.
+func (a *Authors) Taps(issuer channel.ID, card tap.CardID) (*channel.Author, error) {
+	return a.author(named{issuer, card, channel.Public}, "taps")
+}
+
+// Settings returns the author of the restricted settings channel of an issuer's card, or ErrElsewhere.
+func (a *Authors) Settings(issuer channel.ID, card tap.CardID) (*channel.Author, error) {
+	return a.author(named{issuer, card, channel.Restricted}, "settings")
+}
+
+// Of returns the author of a channel: an issuer's always, a card's when it was asked for lately. Whoever submits a message has
+// asked for its author to sign it, so a ledger that needs the author too finds it here.
+func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
+	if i, here := a.issuers[id]; here {
+		return i.Author, true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range []generation{a.newer, a.older} {
+		if name, made := g.byID[id]; made {
+			return g.byName[name], true
+		}
+	}
+	return nil, false
+}
+
+func (a *Authors) author(name named, word string) (*channel.Author, error) {
+	i, here := a.issuers[name.issuer]
+	if !here {
+		return nil, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
+	}
+	if known := a.recall(name); known != nil {
+		return known, nil
+	}
+	seed := channel.DeriveSeed(i.taps, 0, "card/"+name.card.String()+"/"+word)
+	author := channel.NewAuthor(seed, name.mode) // beside the lock: this is what takes the time
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.keep(name, author), nil
+}
+
+func (a *Authors) recall(name named) *channel.Author {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if author := a.newer.byName[name]; author != nil {
+		return author
+	}
+	if author := a.older.byName[name]; author != nil {
+		return a.keep(name, author)
+	}
+	return nil
+}
+
+// keep puts an author among the newest, unless another goroutine did so just now.
+func (a *Authors) keep(name named, author *channel.Author) *channel.Author {
+	if known := a.newer.byName[name]; known != nil {
+		return known
+	}
+	if len(a.newer.byName) == generationSize {
+		a.newer, a.older = newGeneration(), a.newer
+	}
+	a.newer.byName[name], a.newer.byID[author.Channel()] = author, name
+	return author
+}

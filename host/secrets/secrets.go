@@ -1,0 +1,109 @@
+// Package secrets keeps what an installation has and the ledger has not, and makes the authors of its channels of it.
+//
+// With the secrets and the ledger everything else can be made again; who has them writes in the installation's name. An
+// installation may serve several issuers. Each is an organisation with seeds of its own, so that the secrets of one can be handed
+// over, or lost, without those of the others.
+//
+// # Durability
+//
+// A [Safe] replaces a file as a whole or not at all, and what it says is stored is on the disk, file and folder synced.
+package secrets
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/productid/productid/pkg/channel"
+)
+
+// Secrets is all that an installation has which the ledger has not.
+type Secrets struct {
+	Created time.Time    // UTC, whole milliseconds
+	Master  channel.Seed // of the keys that protect the caches and mark retries; no channel follows from it, save those of a first version
+	Log     LogKey       // of the installation's own log
+	Issuers []Issuer     // at least one; the oldest first
+	// Keys are the installation's further keys, by their purpose.
+	Keys map[string]channel.Seed
+}
+
+// Issuer is one organisation that the installation writes for. None of its seeds follows from another.
+type Issuer struct {
+	Created time.Time    // UTC, whole milliseconds; the opening of its channel bears it
+	Name    string       // as it wants to be known; "" in secrets of the first version, where the ledger alone has it
+	URL     string       // the same
+	Seed    channel.Seed // of its own channel
+	Next    channel.Seed // of the channel that may succeed it; the opening commits to it
+	Taps    channel.Seed // the master of its cards' channels
+}
+
+// New makes the secrets of a new installation, whose log has this origin, and of its first issuer.
+func New(origin, name, url string, random io.Reader, now time.Time) (Secrets, error) {
+	s := Secrets{Created: milliseconds(now)}
+	first, err := NewIssuer(name, url, random, now)
+	if err != nil {
+		return Secrets{}, err
+	}
+	s.Issuers = []Issuer{first}
+	if err := draw(random, &s.Master); err != nil {
+		return Secrets{}, err
+	}
+	key, _, err := note.GenerateKey(random, origin)
+	if err != nil {
+		return Secrets{}, fmt.Errorf("making secrets: %w", err)
+	}
+	s.Log = LogKey(key)
+	return s, nil
+}
+
+// NewIssuer makes the secrets of one issuer.
+func NewIssuer(name, url string, random io.Reader, now time.Time) (Issuer, error) {
+	i := Issuer{Created: milliseconds(now), Name: name, URL: url}
+	return i, draw(random, &i.Seed, &i.Next, &i.Taps)
+}
+
+// milliseconds is a time as messages and this package's files hold it.
+func milliseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+func draw(random io.Reader, seeds ...*channel.Seed) error {
+	for _, seed := range seeds {
+		if _, err := io.ReadFull(random, seed[:]); err != nil {
+			return fmt.Errorf("making secrets: %w", err)
+		}
+	}
+	return nil
+}
+
+// Author returns the author of the issuer's channel.
+func (i Issuer) Author() *channel.Author { return channel.NewAuthor(i.Seed, channel.Public) }
+
+// Successor returns what the issuer's opening commits to: the hash of the channel that may succeed its own.
+func (i Issuer) Successor() channel.Hash {
+	id := channel.NewAuthor(i.Next, channel.Public).Channel()
+	return sha256.Sum256(id[:])
+}
+
+// LogKey is the key that signs a log's checkpoints, as golang.org/x/mod/sumdb/note writes it. It prints as "[redacted]";
+// conversion to a string is the one way to use it.
+type LogKey string
+
+const redacted = "[redacted]"
+
+// String returns "[redacted]".
+func (LogKey) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (LogKey) GoString() string { return redacted }
+
+// Format prints "[redacted]" for every verb.
+func (LogKey) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// LogValue returns "[redacted]".
+func (LogKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (LogKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
