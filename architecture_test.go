@@ -38,6 +38,7 @@ var floors = map[string]int{
 var importers = map[string][]string{
 	"github.com/ebfe/scard":           {"host/pcsc"},
 	"modernc.org/sqlite":              {"host/store"},
+	"github.com/jackc/pgx":            {"host/store"},
 	"github.com/spf13":                {"cmd/productid"},
 	"github.com/pelletier/go-toml":    {"cmd/productid"},
 	"golang.org/x/term":               {"host/console"},

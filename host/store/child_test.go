@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A child is this test binary started again to write to a file and to be
+// A child is this test binary started again to write to a database and to be
 // killed: one line on its standard output for each write that was answered.
 const (
 	envPath    = "STORE_TEST_PATH"
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // counts what it injects for each thread.
 func runChild(ctx context.Context) error {
 	runtime.LockOSThread()
-	db, err := Open(ctx, os.Getenv(envPath), Options{Migrations: schema(), Hook: dieAt(os.Getenv(envDieAt))})
+	db, err := Open(ctx, os.Getenv(envPath), Options{Migrations: schema(), Schema: testSchema, Hook: dieAt(os.Getenv(envDieAt))})
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,8 @@ func runToEnd(t *testing.T, cmd *exec.Cmd) (answers, error) {
 	return parseAnswers(t, &out), err
 }
 
-// requireNothingLost opens the file after a crash and compares it with what
-// was answered; then the file must still be good for writing.
+// requireNothingLost opens the database after a crash and compares it with what
+// was answered; then it must still be good for writing.
 func requireNothingLost(t *testing.T, path string, a answers) {
 	t.Helper()
 	db := openAt(t, path)

@@ -17,10 +17,14 @@ import (
 )
 
 func TestKilledAtEachPointNothingAcknowledgedIsLost(t *testing.T) {
+	onBoth(t, killedAtEachPoint)
+}
+
+func killedAtEachPoint(t *testing.T, fresh func(testing.TB) string) {
 	for _, point := range []string{PointBegun, PointApplied, PointCommitted, PointAnswered} {
 		for _, passing := range []int{1, 2, 7} {
 			t.Run(fmt.Sprintf("%s:%d", point, passing), func(t *testing.T) {
-				path := filepath.Join(t.TempDir(), "test.db")
+				path := fresh(t)
 				a, err := runToEnd(t, childCommand(path, []string{
 					envWriters + "=4", envEntries + "=50", fmt.Sprintf("%s=%s:%d", envDieAt, point, passing)}))
 				require.ErrorContains(t, err, "signal: killed")
@@ -31,11 +35,15 @@ func TestKilledAtEachPointNothingAcknowledgedIsLost(t *testing.T) {
 }
 
 func TestKilledAtRandomNothingAcknowledgedIsLost(t *testing.T) {
+	onBoth(t, killedAtRandom)
+}
+
+func killedAtRandom(t *testing.T, fresh func(testing.TB) string) {
 	const moments = 20
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	path := filepath.Join(t.TempDir(), "test.db")
+	path := fresh(t)
 	stored := 0
 	for range moments {
 		cmd := childCommand(path, []string{envWriters + "=8", envEntries + "=100000"})
@@ -54,8 +62,12 @@ func TestKilledAtRandomNothingAcknowledgedIsLost(t *testing.T) {
 }
 
 func TestThirtyProcessesRacingOneNumber(t *testing.T) {
+	onBoth(t, thirtyProcesses)
+}
+
+func thirtyProcesses(t *testing.T, fresh func(testing.TB) string) {
 	const processes, numbers = 30, 20
-	path := filepath.Join(t.TempDir(), "test.db") // all of them create it, too
+	path := fresh(t) // all of them create it, too
 	var mu sync.Mutex
 	winners := map[int]int{}
 	var wg sync.WaitGroup

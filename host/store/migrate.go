@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -32,10 +33,36 @@ func readMigrations(files fs.FS) ([]migration, error) {
 	return list, nil
 }
 
-// migrate runs what the file has not seen. The names it has seen are compared
+// A dialect is what an engine's SQL has of its own.
+type dialect struct {
+	tables string // counts the schema's tables, and those that are named schema_version
+	spell  func(migration string) string
+}
+
+// SQLite's words are those in which migrations are written. PostgreSQL spells the
+// types otherwise: its INTEGER has 32 bits. It is always STRICT, and has no ROWID.
+var (
+	sqliteDialect = dialect{
+		tables: "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_schema WHERE type = 'table'",
+		spell:  func(text string) string { return text },
+	}
+	postgresDialect = dialect{
+		tables: "SELECT count(*), count(*) FILTER (WHERE tablename = 'schema_version') FROM pg_tables WHERE schemaname = current_schema()",
+		spell: func(text string) string {
+			text = tableOptions.ReplaceAllString(text, ");")
+			text = integerType.ReplaceAllString(text, "BIGINT")
+			return blobType.ReplaceAllString(text, "BYTEA")
+		},
+	}
+	integerType  = regexp.MustCompile(`\bINTEGER\b`)
+	blobType     = regexp.MustCompile(`\bBLOB\b`)
+	tableOptions = regexp.MustCompile(`\)\s*(STRICT|WITHOUT ROWID)(,\s*(STRICT|WITHOUT ROWID))?\s*;`)
+)
+
+// migrate runs what the schema has not seen. The names it has seen are compared
 // too: that tells the log's file from the registry's.
-func migrate(ctx context.Context, tx *sql.Tx, known []migration) error {
-	seen, err := appliedMigrations(ctx, tx)
+func (d dialect) migrate(ctx context.Context, tx *sql.Tx, known []migration) error {
+	seen, err := d.applied(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -49,7 +76,7 @@ func migrate(ctx context.Context, tx *sql.Tx, known []migration) error {
 	}
 	for i, m := range known[len(seen):] {
 		version := len(seen) + i + 1
-		if _, err := tx.ExecContext(ctx, m.text); err != nil {
+		if _, err := tx.ExecContext(ctx, d.spell(m.text)); err != nil {
 			return fmt.Errorf("migration %s: %w", m.name, err)
 		}
 		if _, err := tx.ExecContext(ctx, "INSERT INTO schema_version (version, name) VALUES ($1, $2)", version, m.name); err != nil {
@@ -59,12 +86,11 @@ func migrate(ctx context.Context, tx *sql.Tx, known []migration) error {
 	return nil
 }
 
-// appliedMigrations returns the names of the migrations that the file has
-// seen, and starts the list in a file without any table.
-func appliedMigrations(ctx context.Context, tx *sql.Tx) ([]string, error) {
+// applied returns the names of the migrations that the schema has seen, and starts
+// the list where there is no table.
+func (d dialect) applied(ctx context.Context, tx *sql.Tx) ([]string, error) {
 	var tables, versioned int
-	row := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_schema WHERE type = 'table'")
-	if err := row.Scan(&tables, &versioned); err != nil {
+	if err := tx.QueryRowContext(ctx, d.tables).Scan(&tables, &versioned); err != nil {
 		return nil, err
 	}
 	if versioned == 0 {

@@ -1,14 +1,14 @@
-// Package store opens SQLite files that keep what they acknowledged, and
-// writes to them in groups.
+// Package store opens databases that keep what they acknowledged, and writes to
+// them in groups: one SQLite file, or one schema of a PostgreSQL database.
 //
 // # Durability
 //
-// A nil error from [DB.Update] or [Writer.Do] means: the transaction is in the
-// write-ahead log and that log was synced (WAL, synchronous=FULL, fullfsync
-// where the system has it). Nothing less is accepted: every connection sets
-// these and reads them back, because with synchronous=NORMAL a power cut takes
-// back acknowledged commits, and a lost "counter used" makes a used tap valid
-// again.
+// A nil error from [DB.Update] or [Writer.Do] means that the transaction is in the
+// write-ahead log and that this log was synced. Nothing less is accepted, because a
+// power cut would take back acknowledged commits, and a lost "counter used" makes a
+// used tap valid again. Every connection makes its settings and reads them back:
+// WAL, synchronous=FULL and fullfsync on SQLite; synchronous_commit=on on
+// PostgreSQL, whose fsync and full_page_writes must be on too.
 //
 // # Three outcomes
 //
@@ -16,16 +16,34 @@
 // changed and the same write may be tried again; [ErrUncertain], the write may
 // be durable or not; any other error comes from the caller's own function, for
 // that one request, and nothing of that request was kept unless the function
-// wrote it. After a COMMIT that failed nobody knows what is on the disk: the
-// database takes no further write ([ErrBroken]) and the process is to stop. The
-// next start syncs the log and copies it into the file before it serves.
+// wrote it.
+//
+// After a COMMIT that failed on SQLite nobody knows what is on the disk: the
+// file takes no further write ([ErrBroken]) and the process is to stop. The
+// next start syncs the log and copies it into the file before it serves. A
+// connection to PostgreSQL that is lost during COMMIT leaves the same doubt about
+// that one transaction, and none about the next: it begins by waiting for a lock
+// that the lost one holds until the server has ended it, and reads what became of
+// it. Nothing that was read before may be believed after an error, in either case.
 //
 // # Concurrency
 //
-// A [DB] and a [Writer] may be used by many goroutines, and a file by many
-// processes at once: SQLite's write lock orders them, and a writer waits for
-// it. While a file is open its process must not open and close the same file
+// A [DB] and a [Writer] may be used by many goroutines, and a database by many
+// processes at once. A lock orders the transactions that write, SQLite's own or that
+// of one row of the PostgreSQL schema: each waits for it at its beginning and then
+// reads the newest state, which stays so until it ends. Transactions on [DB.Read] see
+// one state from their first query to their end.
+//
+// While a SQLite file is open its process must not open and close the same file
 // by other means: closing drops the process's locks (POSIX record locks).
+//
+// # Dialects
+//
+// One text of SQL serves both. Migrations are written in SQLite's words, see dialect;
+// what is left to the queries is the common part: $1, ON CONFLICT with excluded, an
+// alias for each subquery, and no second query before the rows of the first are
+// closed. Text may hold any character on both: PostgreSQL has none for U+0000 and
+// keeps the noncharacter U+FFFF in its place.
 package store
 
 import (
@@ -34,16 +52,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // Points that an [Options.Hook] is called with, in the order in which a write
 // passes them. They are places to observe, for crash tests: a hook cannot
 // change what happens next except by ending the process.
 const (
-	// PointBegun is after BEGIN IMMEDIATE: the write lock is held.
+	// PointBegun is after BEGIN: the write lock is held.
 	PointBegun = "batch begun"
 	// PointApplied is after the caller's function and before COMMIT.
 	PointApplied = "batch applied"
@@ -53,48 +71,68 @@ const (
 	PointAnswered = "batch answered"
 )
 
-// Options say how a file is opened.
+// Options say how a database is opened.
 type Options struct {
 	// Migrations holds NNN_name.sql files in its root, numbered from 001
-	// without a gap. Those that the file has not seen run at Open, in one
+	// without a gap. Those that the database has not seen run at Open, in one
 	// transaction.
 	Migrations fs.FS
+	// Schema names the schema of a PostgreSQL database, in lower case, so that
+	// several stores share one database. A SQLite file needs none.
+	Schema string
+	// Existing refuses with ErrMissing to create a file or a schema.
+	Existing bool
 	// Hook, when set, is called with each point that a write passes, by the
 	// goroutine that writes.
 	Hook func(point string)
 }
 
-// DB is one open file: a single connection that writes and a pool that reads.
+// DB is one open database: a single connection that writes and a pool that reads.
 type DB struct {
-	path   string
+	engine engine
 	write  *sql.DB
 	read   *sql.DB
 	hook   func(string)
 	broken atomic.Pointer[error]
 }
 
-// Open opens or creates the SQLite file at path, which is a file name and not
-// a data source name. When it returns, the write-ahead log of an earlier run
-// is synced, has been copied into the file as far as no reader looks at an older
-// state, and all migrations have run. A new file is readable by its owner alone.
+// engine is what SQLite and PostgreSQL do each in its own way.
+type engine interface {
+	// pools makes the connection that writes and those that read.
+	pools(ctx context.Context) (write, read *sql.DB, err error)
+	// prepare brings the database into the state in which it may serve.
+	prepare(ctx context.Context, db *DB, known []migration) error
+	// notCommitted reports whether an error of COMMIT says that nothing was
+	// committed; otherwise nobody knows.
+	notCommitted(err error) bool
+	// breaks reports whether a COMMIT of unknown outcome is the last.
+	breaks() bool
+	integrity(ctx context.Context, read *sql.DB) ([]string, error)
+	kind() string
+}
+
+// Open opens or creates a database: the schema o.Schema of the database that a
+// name with postgres:// or postgresql:// addresses, else the SQLite file of
+// that name, which is a file name and not a data source name. When it returns, all
+// that an earlier run acknowledged is durable, whatever became of that run, and all
+// migrations have run. A new file is readable by its owner alone; its write-ahead log
+// has been copied as far as no reader looks at an older state.
 //
-// Errors: [ErrNotDurable] when the connection cannot be made to sync,
-// [ErrCorrupt] when the file is damaged or no database, [ErrForeign] when it is
-// a database of something else, [ErrNewerSchema] when a newer program made it.
-func Open(ctx context.Context, path string, o Options) (*DB, error) {
-	if err := checkPath(path); err != nil {
-		return nil, fmt.Errorf("opening database %q: %w", path, err)
-	}
+// Errors: [ErrNotDurable] when the connection cannot be made to sync, [ErrMissing],
+// [ErrCorrupt] when a file is damaged or no database, [ErrForeign] when it is
+// a database of something else, [ErrNewerSchema] when a newer program made it,
+// [ErrReadOnly] and [ErrUnavailable] of a server. None of them holds a password.
+func Open(ctx context.Context, name string, o Options) (*DB, error) {
 	migrations, err := readMigrations(o.Migrations)
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(ctx, path)
+	db, err := open(ctx, name, o)
 	if err != nil {
-		return nil, fmt.Errorf("opening database %s: %w", path, err)
+		return nil, fmt.Errorf("opening database %s: %w", Name(name), Explain(err))
 	}
-	if err := db.prepareFile(ctx, migrations); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, Explain(err)), db.Close())
+	if err := db.engine.prepare(ctx, db, migrations); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", Name(name), Explain(err)), db.Close())
 	}
 	if o.Hook != nil {
 		db.hook = o.Hook
@@ -102,72 +140,45 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// open makes the file and the two pools; they have no connection yet.
-func open(ctx context.Context, path string) (*DB, error) {
-	if err := createPrivate(path); err != nil {
-		return nil, err
-	}
-	if err := useWAL(ctx, path); err != nil {
-		return nil, err
-	}
-	write, err := newConnector(path, settings(false))
+// open makes the two pools, which may have no connection yet.
+func open(ctx context.Context, name string, o Options) (*DB, error) {
+	engine, err := engineOf(name, o)
 	if err != nil {
 		return nil, err
 	}
-	read, err := newConnector(path, settings(true))
-	if err != nil {
+	db := &DB{engine: engine, hook: func(string) {}}
+	if db.write, db.read, err = engine.pools(ctx); err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, write: sql.OpenDB(write), read: sql.OpenDB(read), hook: func(string) {}}
 	db.write.SetMaxOpenConns(1)
 	readers := 2 * runtime.GOMAXPROCS(0)
 	db.read.SetMaxOpenConns(readers)
 	db.read.SetMaxIdleConns(readers)
+	db.read.SetConnMaxIdleTime(5 * time.Minute)
 	return db, nil
 }
 
-// createPrivate makes an absent file with mode 0600, where SQLite would leave
-// the mode to the umask; the -wal and -shm files take theirs from it. A file
-// that exists is not touched, see the package comment on locks.
-func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+func engineOf(name string, o Options) (engine, error) {
+	if isURL(name) {
+		return newPostgres(name, o)
 	}
-	if err != nil {
-		return err
+	if err := checkPath(name); err != nil {
+		return nil, err
 	}
-	return f.Close()
+	return sqliteFile{name, o.Existing}, nil
 }
 
-// prepareFile brings an opened file into the state in which it may serve: what
-// an earlier run left in the write-ahead log is synced, whether that run did it or
-// not, and the schema is this program's.
-func (db *DB) prepareFile(ctx context.Context, migrations []migration) error {
-	copied, err := db.checkpoint(ctx)
-	if err != nil {
-		return fmt.Errorf("copying the write-ahead log into the file: %w", err)
+// Name returns what of a database's name may be shown and kept in logs: of a URL,
+// neither user nor password nor options.
+func Name(name string) string {
+	if isURL(name) {
+		return urlName(name)
 	}
-	return db.Update(ctx, func(tx *sql.Tx) error {
-		if err := migrate(ctx, tx, migrations); err != nil || copied {
-			return err
-		}
-		// A commit that changes a page syncs the log with all that stands before it. This one changes the file's header.
-		_, err := tx.ExecContext(ctx, "PRAGMA user_version = 0")
-		return err
-	})
+	return fmt.Sprintf("%q", name)
 }
 
-// checkpoint copies the write-ahead log into the file and syncs both. It reports
-// whether all was copied: what a reader in another process still looks at stays.
-func (db *DB) checkpoint(ctx context.Context) (all bool, err error) {
-	var busy, frames, copied int
-	row := db.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
-	if err := row.Scan(&busy, &frames, &copied); err != nil {
-		return false, err
-	}
-	return busy == 0 && copied == frames, nil
-}
+// Kind says in a few words what the database is.
+func (db *DB) Kind() string { return db.engine.kind() }
 
 // Read returns the pool of read-only connections. It sees what was committed,
 // by this process and by others, and never waits for a writer.
@@ -201,50 +212,42 @@ func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 	db.hook(PointBegun)
 	if err := fn(tx); err != nil {
-		// SQLite may have rolled back by itself, and then says so here.
+		// The engine may have rolled back by itself, and then says so here.
 		_ = tx.Rollback()
 		return notWritten(Explain(err))
 	}
 	db.hook(PointApplied)
 	if err := tx.Commit(); err != nil {
-		err = fmt.Errorf("committing: %w", Explain(err))
-		db.broken.CompareAndSwap(nil, &err)
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
+		return db.notCommitted(fmt.Errorf("committing: %w", Explain(err)))
 	}
 	db.hook(PointCommitted)
 	return nil
 }
 
-// Integrity reads the whole file and returns what SQLite finds wrong with its
+// notCommitted says what has become of a transaction whose COMMIT returned err.
+func (db *DB) notCommitted(err error) error {
+	if db.engine.notCommitted(err) {
+		return notWritten(err)
+	}
+	if db.engine.breaks() {
+		db.broken.CompareAndSwap(nil, &err)
+	}
+	return fmt.Errorf("%w: %w", ErrUncertain, err)
+}
+
+// Integrity reads a whole SQLite file and returns what SQLite finds wrong with its
 // structure, one line each; nothing when it is sound. It says nothing of the
-// content.
+// content. Of a PostgreSQL database it returns nothing: the structure of that is
+// pg_amcheck's affair.
 func (db *DB) Integrity(ctx context.Context) ([]string, error) {
-	findings, err := db.integrity(ctx)
+	findings, err := db.engine.integrity(ctx, db.read)
 	if errors.Is(err, ErrCorrupt) { // so damaged that the check itself stopped
 		return append(findings, err.Error()), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("checking the file's structure: %w", err)
+		return nil, fmt.Errorf("checking the database's structure: %w", err)
 	}
 	return findings, nil
-}
-
-func (db *DB) integrity(ctx context.Context) (findings []string, err error) {
-	rows, err := db.read.QueryContext(ctx, "PRAGMA integrity_check")
-	if err != nil {
-		return nil, Explain(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return findings, Explain(err)
-		}
-		if line != "ok" {
-			findings = append(findings, line)
-		}
-	}
-	return findings, Explain(rows.Err())
 }
 
 // Close closes all connections; the last process to close a file also empties

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/host/store/storetest"
 )
 
 // The tests' schema: each writer owns a row of numbers without gaps.
@@ -22,9 +24,25 @@ func schema() fstest.MapFS {
 		CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);`)}}
 }
 
+const testSchema = "entries"
+
+func freshFile(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db") }
+
+// onBoth runs a test on each engine; fresh returns the name of a database that does
+// not exist yet, or is empty.
+func onBoth(t *testing.T, test func(t *testing.T, fresh func(testing.TB) string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, freshFile) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Postgres) })
+}
+
+// onBothOpen does so with a new database that is open.
+func onBothOpen(t *testing.T, test func(t *testing.T, db *DB)) {
+	onBoth(t, func(t *testing.T, fresh func(testing.TB) string) { test(t, openAt(t, fresh(t))) })
+}
+
 func openAt(t testing.TB, path string) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), path, Options{Migrations: schema()})
+	db, err := Open(t.Context(), path, Options{Migrations: schema(), Schema: testSchema})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, db.Close()) })
 	return db
@@ -32,7 +50,7 @@ func openAt(t testing.TB, path string) *DB {
 
 func openNew(t testing.TB) *DB {
 	t.Helper()
-	return openAt(t, filepath.Join(t.TempDir(), "test.db"))
+	return openAt(t, freshFile(t))
 }
 
 func TestEveryConnectionSyncsEachCommit(t *testing.T) {
@@ -90,9 +108,10 @@ func TestOpenRefusesWhatIsNoFileName(t *testing.T) {
 }
 
 func TestNewFileBelongsToItsOwner(t *testing.T) {
-	db := openNew(t)
+	path := freshFile(t)
+	openAt(t, path)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		info, err := os.Stat(db.path + suffix)
+		info, err := os.Stat(path + suffix)
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "file%s", suffix)
 	}
@@ -150,30 +169,35 @@ func overwrite(t *testing.T, path string, offset int64, n int) {
 }
 
 func TestMigrationsRunOnceAndInOrder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	files := schema()
+	onBoth(t, migrationsRun)
+}
+
+func migrationsRun(t *testing.T, fresh func(testing.TB) string) {
+	path, files := fresh(t), schema()
 	for version := 1; version <= 3; version++ {
-		db, err := Open(t.Context(), path, Options{Migrations: files})
+		db, err := Open(t.Context(), path, Options{Migrations: files, Schema: testSchema})
 		require.NoError(t, err)
 		var n int
 		require.NoError(t, db.Read().QueryRowContext(t.Context(), "SELECT max(version) FROM schema_version").Scan(&n))
 		assert.Equal(t, version, n)
 		require.NoError(t, db.Close())
-		files[fmt.Sprintf("%03d_next.sql", version+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "CREATE TABLE t%d (x)", version)}
+		files[fmt.Sprintf("%03d_next.sql", version+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "CREATE TABLE t%d (x INTEGER)", version)}
 	}
 }
 
-func TestFailingMigrationLeavesTheFileAsItWas(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	openAt(t, path)
-	files := schema()
-	files["002_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE half (x); CREATE TABLE half (x)")}
-	_, err := Open(t.Context(), path, Options{Migrations: files})
-	require.ErrorContains(t, err, "migration 002_bad")
-	db := openAt(t, path)
-	var n int
-	require.NoError(t, db.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&n))
-	assert.Zero(t, n)
+func TestFailingMigrationLeavesTheDatabaseAsItWas(t *testing.T) {
+	onBoth(t, func(t *testing.T, fresh func(testing.TB) string) {
+		path := fresh(t)
+		openAt(t, path)
+		files := schema()
+		files["002_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE half (x INTEGER); CREATE TABLE half (x INTEGER)")}
+		_, err := Open(t.Context(), path, Options{Migrations: files, Schema: testSchema})
+		require.ErrorContains(t, err, "migration 002_bad")
+		files["002_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE half (x INTEGER)")}
+		db, err := Open(t.Context(), path, Options{Migrations: files, Schema: testSchema})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+	})
 }
 
 func TestMigrationNumbersHaveNoGap(t *testing.T) {
@@ -184,12 +208,16 @@ func TestMigrationNumbersHaveNoGap(t *testing.T) {
 }
 
 func TestReadPoolCannotWrite(t *testing.T) {
-	_, err := openNew(t).Read().ExecContext(t.Context(), "INSERT INTO parent VALUES (1)")
-	assert.ErrorContains(t, err, "readonly")
+	onBothOpen(t, func(t *testing.T, db *DB) {
+		_, err := db.Read().ExecContext(t.Context(), "INSERT INTO parent VALUES (1)")
+		require.Error(t, err)
+		assert.Regexp(t, "read-?only", err.Error())
+	})
 }
 
-func TestUpdateCommitsOrRollsBack(t *testing.T) {
-	db := openNew(t)
+func TestUpdateCommitsOrRollsBack(t *testing.T) { onBothOpen(t, updateCommits) }
+
+func updateCommits(t *testing.T, db *DB) {
 	insert := func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(t.Context(), "INSERT INTO parent VALUES (1)")
 		return err

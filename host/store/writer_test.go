@@ -58,8 +58,9 @@ func eventually(t *testing.T, condition func() bool) {
 	require.Eventually(t, condition, 10*time.Second, time.Millisecond)
 }
 
-func TestOneRefusalDoesNotFailTheOthers(t *testing.T) {
-	db := openNew(t)
+func TestOneRefusalDoesNotFailTheOthers(t *testing.T) { onBothOpen(t, oneRefusal) }
+
+func oneRefusal(t *testing.T, db *DB) {
 	taken, held := make(chan struct{}), make(chan struct{})
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
 		if batch[0].writer == 1 {
@@ -91,8 +92,9 @@ func TestOneRefusalDoesNotFailTheOthers(t *testing.T) {
 	}
 }
 
-func TestErrorOfApplyRollsTheBatchBack(t *testing.T) {
-	db := openNew(t)
+func TestErrorOfApplyRollsTheBatchBack(t *testing.T) { onBothOpen(t, errorOfApply) }
+
+func errorOfApply(t *testing.T, db *DB) {
 	fail := errors.New("cannot decide")
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
 		results, err := appendEntries(ctx, tx, batch)
@@ -104,8 +106,9 @@ func TestErrorOfApplyRollsTheBatchBack(t *testing.T) {
 	assert.Zero(t, count(t, db, 1))
 }
 
-func TestApplyMustAnswerEachRequest(t *testing.T) {
-	db := openNew(t)
+func TestApplyMustAnswerEachRequest(t *testing.T) { onBothOpen(t, applyMustAnswer) }
+
+func applyMustAnswer(t *testing.T, db *DB) {
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
 		results, err := appendEntries(ctx, tx, batch)
 		return results[1:], err
@@ -136,8 +139,9 @@ func TestFailedCommitIsUncertainAndEndsWriting(t *testing.T) {
 	assert.ErrorIs(t, err, ErrBroken)
 }
 
-func TestEndedContextSaysWhetherTheRequestWasTaken(t *testing.T) {
-	db := openNew(t)
+func TestEndedContextSaysWhetherTheRequestWasTaken(t *testing.T) { onBothOpen(t, endedContext) }
+
+func endedContext(t *testing.T, db *DB) {
 	taken, held := make(chan struct{}), make(chan struct{})
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
 		if batch[0].writer == 1 {
@@ -167,8 +171,9 @@ func TestEndedContextSaysWhetherTheRequestWasTaken(t *testing.T) {
 	assert.ErrorIs(t, err, ErrNotWritten)
 }
 
-func TestCloseFinishesTheBatchInHandAndRefusesTheRest(t *testing.T) {
-	db := openNew(t)
+func TestCloseFinishesTheBatchInHandAndRefusesTheRest(t *testing.T) { onBothOpen(t, closeFinishes) }
+
+func closeFinishes(t *testing.T, db *DB) {
 	taken, held := make(chan struct{}), make(chan struct{})
 	w := newWriter(t, db, func(ctx context.Context, tx *sql.Tx, batch []entry) ([]Result[int], error) {
 		close(taken)

@@ -2,15 +2,119 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
 	"modernc.org/sqlite"
 )
+
+// sqliteFile is the engine of one SQLite file.
+type sqliteFile struct {
+	path     string
+	existing bool // is not to be created
+}
+
+// pools makes the file and the two pools; they have no connection yet.
+func (f sqliteFile) pools(ctx context.Context) (write, read *sql.DB, err error) {
+	if err := f.create(); err != nil {
+		return nil, nil, err
+	}
+	if err := useWAL(ctx, f.path); err != nil {
+		return nil, nil, err
+	}
+	writer, err := newConnector(f.path, settings(false))
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, err := newConnector(f.path, settings(true))
+	if err != nil {
+		return nil, nil, err
+	}
+	return sql.OpenDB(writer), sql.OpenDB(reader), nil
+}
+
+// create makes an absent file with mode 0600, where SQLite would leave the mode
+// to the umask; the -wal and -shm files take theirs from it. A file that exists is
+// not touched, see the package comment on locks.
+func (f sqliteFile) create() error {
+	if f.existing {
+		_, err := os.Stat(f.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: no such file", ErrMissing)
+		}
+		return err
+	}
+	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// prepare syncs what an earlier run left in the write-ahead log, whether that run
+// did it or not, and makes the schema this program's.
+func (f sqliteFile) prepare(ctx context.Context, db *DB, known []migration) error {
+	copied, err := checkpoint(ctx, db.write)
+	if err != nil {
+		return fmt.Errorf("copying the write-ahead log into the file: %w", err)
+	}
+	return db.Update(ctx, func(tx *sql.Tx) error {
+		if err := sqliteDialect.migrate(ctx, tx, known); err != nil || copied {
+			return err
+		}
+		// A commit that changes a page syncs the log with all that stands before it. This one changes the file's header.
+		_, err := tx.ExecContext(ctx, "PRAGMA user_version = 0")
+		return err
+	})
+}
+
+// checkpoint copies the write-ahead log into the file and syncs both. It reports
+// whether all was copied: what a reader in another process still looks at stays.
+func checkpoint(ctx context.Context, write *sql.DB) (all bool, err error) {
+	var busy, frames, copied int
+	row := write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	if err := row.Scan(&busy, &frames, &copied); err != nil {
+		return false, err
+	}
+	return busy == 0 && copied == frames, nil
+}
+
+// notCommitted is false: after a COMMIT that failed nobody knows what is on the
+// disk.
+func (sqliteFile) notCommitted(error) bool { return false }
+
+// breaks is true: what SQLite has in memory need not be what is on the disk.
+func (sqliteFile) breaks() bool { return true }
+
+func (sqliteFile) kind() string { return "one SQLite file" }
+
+func (sqliteFile) integrity(ctx context.Context, read *sql.DB) (findings []string, err error) {
+	rows, err := read.QueryContext(ctx, "PRAGMA integrity_check")
+	if err != nil {
+		return nil, Explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return findings, Explain(err)
+		}
+		if line != "ok" {
+			findings = append(findings, line)
+		}
+	}
+	return findings, Explain(rows.Err())
+}
 
 // A setting is a PRAGMA that every connection makes and reads back.
 type setting struct{ name, value, readsBack string }
