@@ -134,6 +134,9 @@ func (s Stub) Time() time.Time {
 // Hash returns the hash of the message.
 func (s Stub) Hash() Hash { return s.hash }
 
+// PayloadHash returns the SHA-256 of the payload.
+func (s Stub) PayloadHash() [sha256.Size]byte { return [sha256.Size]byte(s.raw[offDigest:]) }
+
 // Bytes returns a copy of the stub's 188 bytes.
 func (s Stub) Bytes() []byte { return bytes.Clone(s.raw[:]) }
 

@@ -13,7 +13,7 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, hashes, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
+	checkpoint, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
 }
 
 // rowColumns are what row.scan reads.
@@ -27,6 +27,8 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 	}{
 		{&s.checkpoint, "SELECT checkpoint, coalesce((SELECT max(leaf) FROM entry), -1) FROM log"},
 		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
+		{&s.hashesFrom, "SELECT leaf, hashes FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
+		{&s.payload, "SELECT payload FROM entry WHERE substr(stub, 93, 32) = $1 LIMIT 1"},
 		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
 			" FROM (SELECT 1) LEFT JOIN channel ON id = $1"},
 		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},

@@ -87,6 +87,7 @@ type Log struct {
 	writing  *statements                           // on the connection that writes
 	seen     *recent[uint64, ledger.Entry]         // verified, by index
 	nodes    *recent[int64, merkle.Hash]           // of the tree, verified, by stored index
+	tiles    *recent[merkle.Tile, []byte]          // of the tree, verified
 	issued   *recent[channel.Hash, ledger.Receipt] // of messages recorded here
 	verified atomic.Pointer[signedTree]            // the newest read
 	signed   atomic.Pointer[signedTree]            // the newest of this process, perhaps not committed
@@ -128,6 +129,7 @@ func Open(ctx context.Context, path string, o Options) (*Log, error) {
 		db: db, o: o, verifier: verifier,
 		seen:   newRecent[uint64, ledger.Entry](seenEntries),
 		nodes:  newRecent[int64, merkle.Hash](seenNodes),
+		tiles:  newRecent[merkle.Tile, []byte](seenTiles),
 		issued: newRecent[channel.Hash, ledger.Receipt](seenReceipts),
 		closed: make(chan struct{}),
 		grown:  make(chan struct{}),
