@@ -44,6 +44,7 @@ var importers = map[string][]string{
 	"golang.org/x/term":               {"host/console"},
 	"golang.org/x/crypto":             {"pkg/channel"},
 	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/ledger/tiles", "host/secrets", "host/vectors", "cmd/productid"},
+	"filippo.io/age":                  {"host/secrets"},
 	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest"},
 	"pgregory.net/rapid":              {"pkg/ledger/ledgertest"},
 	"github.com/rogpeppe/go-internal": {},

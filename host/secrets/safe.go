@@ -1,94 +1,267 @@
 package secrets
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// File is the name of the file that holds the secrets.
-const File = "secrets.json"
+// The names of the file that holds the secrets.
+const (
+	File       = "secrets.json" // in the clear
+	SealedFile = "secrets.age"  // encrypted; where both are, this one counts
+)
+
+// ErrTwo says that a plain and an encrypted file are there and hold different secrets.
+var ErrTwo = errors.New(File + " and " + SealedFile + " hold different secrets")
 
 // Safe is the folder where an installation keeps its secrets.
 type Safe struct {
 	Dir string
+	// Key closes what is made new and opens what is encrypted. Without one, new secrets stay in the clear.
+	Key Key
+	// Ask, when set, is asked for the key of secrets that are encrypted when Key is none.
+	Ask func() (Key, error)
+	// Hook, when set, is called with the points that a change of files passes: for crash tests.
+	Hook func(point string)
+}
+
+func (s Safe) path(name string) string { return filepath.Join(s.Dir, name) }
+
+func (s Safe) passes(point string) {
+	if s.Hook != nil {
+		s.Hook(point)
+	}
+}
+
+// Encrypted reports whether the secrets are there and encrypted. The error is fs.ErrNotExist when there are none.
+func (s Safe) Encrypted() (bool, error) {
+	_, err := os.Lstat(s.path(SealedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Lstat(s.path(File))
+		return false, err
+	}
+	return err == nil, err
 }
 
 // Create stores the secrets of a new installation, readable by their owner alone. It never overwrites: what is there gives
 // fs.ErrExist, also when another process made it just now.
 func (s Safe) Create(all Secrets) error {
-	text, err := all.text()
-	if err != nil {
-		return fmt.Errorf("storing secrets: %w", err)
-	}
-	if err := writeNew(filepath.Join(s.Dir, File), text); err != nil {
+	if err := s.locked(func() error { return s.create(all) }); err != nil {
 		return fmt.Errorf("storing secrets: %w", err)
 	}
 	return nil
 }
 
-// Load reads the secrets. The error is fs.ErrNotExist when there are none, and ErrExposed when others could have read them.
+func (s Safe) create(all Secrets) error {
+	if _, err := s.Encrypted(); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fs.ErrExist, err)
+	}
+	text, err := all.text()
+	if err != nil {
+		return err
+	}
+	if s.Key.IsZero() {
+		return s.writeNew(s.path(File), text)
+	}
+	sealed, err := s.Key.seal(text)
+	if err != nil {
+		return err
+	}
+	return s.writeNew(s.path(SealedFile), sealed)
+}
+
+// Load reads the secrets. The error is fs.ErrNotExist when there are none, ErrExposed when others could have read them, ErrNoKey
+// or ErrWrongKey when they are encrypted and stay closed.
 func (s Safe) Load() (Secrets, error) {
-	path := filepath.Join(s.Dir, File)
-	text, err := readPrivate(path)
+	all, _, err := s.load()
 	if err != nil {
 		return Secrets{}, fmt.Errorf("loading secrets: %w", err)
-	}
-	all, err := parse(text)
-	if err != nil {
-		return Secrets{}, fmt.Errorf("loading secrets from %s: %w", path, err)
 	}
 	return all, nil
 }
 
-// writeNew stores a new file as a whole or not at all. The finished file gets its name by a link, because a rename would
-// overwrite what is there.
-func writeNew(path string, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	temporary, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
+// load also returns the key that opened them, which is none when they stand in the clear.
+func (s Safe) load() (Secrets, Key, error) {
+	encrypted, err := s.Encrypted()
+	if err != nil {
+		return Secrets{}, Key{}, err
+	}
+	if !encrypted {
+		all, err := readPlain(s.path(File))
+		return all, Key{}, err
+	}
+	key, err := s.opener()
+	if err != nil {
+		return Secrets{}, Key{}, err
+	}
+	all, err := readSealed(s.path(SealedFile), key)
+	return all, key, err
+}
+
+// opener is the key to what is encrypted.
+func (s Safe) opener() (Key, error) {
+	if s.Key.IsZero() && s.Ask != nil {
+		return s.Ask()
+	}
+	return s.Key, nil
+}
+
+func readPlain(path string) (Secrets, error) {
+	text, err := readPrivate(path)
+	if err != nil {
+		return Secrets{}, err
+	}
+	all, err := parse(text)
+	if err != nil {
+		return Secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return all, nil
+}
+
+func readSealed(path string, key Key) (Secrets, error) {
+	file, err := readPrivate(path)
+	if err != nil {
+		return Secrets{}, err
+	}
+	text, err := key.open(file)
+	if err != nil {
+		return Secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
+	all, err := parse(text)
+	if err != nil {
+		return Secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return all, nil
+}
+
+// Change replaces the secrets by what change makes of them, in the form in which they are kept, and returns that. No other change
+// happens in between. When change fails, or the new file does not read back, the old one stays.
+func (s Safe) Change(change func(*Secrets) error) (Secrets, error) {
+	var all Secrets
+	err := s.locked(func() error {
+		var key Key
+		var err error
+		if all, key, err = s.load(); err != nil {
+			return err
+		}
+		if err := change(&all); err != nil {
+			return err
+		}
+		return s.replace(all, key)
+	})
+	if err != nil {
+		return Secrets{}, fmt.Errorf("changing secrets: %w", err)
+	}
+	return all, nil
+}
+
+// replace writes the file anew, closed with key unless that is none.
+func (s Safe) replace(all Secrets, key Key) error {
+	if err := all.check(); err != nil {
+		return err
+	}
+	text, err := all.text()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(temporary.Name())) }()
-	_, err = temporary.Write(content)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return err
+	if key.IsZero() {
+		return s.overwrite(s.path(File), text, readPrivate, text)
 	}
-	if err := os.Link(temporary.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
+	sealed, err := key.seal(text)
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return s.overwrite(s.path(SealedFile), sealed, func(path string) ([]byte, error) { return openFile(path, key) }, text)
 }
 
-// ErrExposed says that a file of secrets can be read by others than its owner.
-var ErrExposed = errors.New("file can be read by others than its owner")
-
-// readPrivate looks at the mode of the file that it has open, not of the one that has its name.
-func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func openFile(path string, key Key) ([]byte, error) {
+	file, err := readPrivate(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	return key.open(file)
+}
+
+// Encrypt closes secrets that stand in the clear under the safe's key. The plain file goes after the encrypted one is on the disk
+// and was read back; what of it lies in old backups, or in blocks that the disk has not reused, stays there. A call that was cut
+// off is finished by another one. Secrets that are encrypted already give fs.ErrExist, and two different files ErrTwo.
+func (s Safe) Encrypt() error {
+	sealed := func(path string) (Secrets, error) { return readSealed(path, s.Key) }
+	err := s.Key.Check()
+	if err == nil {
+		err = s.locked(func() error { return s.move(File, SealedFile, readPlain, sealed, s.Key.seal) })
+	}
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("encrypting secrets: %w", err)
 	}
-	const others fs.FileMode = 0o077
-	if mode := info.Mode().Perm(); mode&others != 0 {
-		return nil, fmt.Errorf("%s: %w (mode %04o): make it private with chmod 600, and if others may have read it, make new secrets",
-			path, ErrExposed, mode)
+	return nil
+}
+
+// Decrypt is the way back from Encrypt, with the same promises.
+func (s Safe) Decrypt() error {
+	key, err := s.opener()
+	if err == nil {
+		sealed := func(path string) (Secrets, error) { return readSealed(path, key) }
+		plain := func(text []byte) ([]byte, error) { return text, nil }
+		err = s.locked(func() error { return s.move(SealedFile, File, sealed, readPlain, plain) })
 	}
-	return io.ReadAll(f)
+	if err != nil {
+		return fmt.Errorf("decrypting secrets: %w", err)
+	}
+	return nil
+}
+
+// move puts the secrets from one file into another of another form.
+func (s Safe) move(from, to string, readFrom, readTo func(path string) (Secrets, error), form func([]byte) ([]byte, error)) error {
+	all, err := readFrom(s.path(from))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, there := os.Lstat(s.path(to)); there == nil {
+			return fmt.Errorf("%s: %w", s.path(to), fs.ErrExist)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	text, err := all.text()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(s.path(to)); errors.Is(err, fs.ErrNotExist) {
+		file, err := form(text)
+		if err != nil {
+			return err
+		}
+		if err := s.writeNew(s.path(to), file); err != nil {
+			return err
+		}
+	}
+	moved, err := readTo(s.path(to))
+	if err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	if again, err := moved.text(); err != nil || !bytes.Equal(again, text) {
+		return ErrTwo
+	}
+	s.passes("read back")
+	if err := os.Remove(s.path(from)); err != nil {
+		return err
+	}
+	s.passes("removed")
+	return syncDir(s.Dir)
+}
+
+// locked keeps other processes' changes out while do runs, after it took away what one of them left behind when it died.
+func (s Safe) locked(do func() error) error {
+	unlock, err := lockFolder(s.Dir)
+	if err != nil {
+		return err
+	}
+	if err = removeIfThere(s.path(newFile)); err == nil {
+		err = do()
+	}
+	return errors.Join(err, unlock())
 }
