@@ -193,11 +193,13 @@ func requireAllThere(t *testing.T, path string, answers []answer) {
 	require.NoError(t, extend(t.Context(), l, author(99), 1, io.Discard))
 }
 
-func TestKilledAtEachPointNothingAcknowledgedIsLost(t *testing.T) {
+func TestKilledAtEachPointNothingAcknowledgedIsLost(t *testing.T) { onBoth(t, killedAtEachPoint) }
+
+func killedAtEachPoint(t *testing.T, fresh func(testing.TB) string) {
 	for _, point := range []string{store.PointBegun, store.PointApplied, store.PointCommitted, store.PointAnswered} {
 		for _, passing := range []int{1, 9, 20} { // the first are of opening and listing
 			t.Run(fmt.Sprintf("%s:%d", point, passing), func(t *testing.T) {
-				path := newPath(t)
+				path := fresh(t)
 				cmd, out := child(path, envRounds+"=40", fmt.Sprintf("%s=%s:%d", envDieAt, point, passing))
 				require.ErrorContains(t, cmd.Run(), "signal: killed")
 				requireAllThere(t, path, parseAnswers(t, out))
@@ -206,12 +208,14 @@ func TestKilledAtEachPointNothingAcknowledgedIsLost(t *testing.T) {
 	}
 }
 
-func TestKilledAtRandomNothingAcknowledgedIsLost(t *testing.T) {
+func TestKilledAtRandomNothingAcknowledgedIsLost(t *testing.T) { onBoth(t, killedAtRandom) }
+
+func killedAtRandom(t *testing.T, fresh func(testing.TB) string) {
 	const kills = 20
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	path, acknowledged := newPath(t), 0
+	path, acknowledged := fresh(t), 0
 	for range kills {
 		cmd, out := child(path, envRounds+"=1000000")
 		require.NoError(t, cmd.Start())
@@ -226,9 +230,11 @@ func TestKilledAtRandomNothingAcknowledgedIsLost(t *testing.T) {
 	t.Logf("%d acknowledged messages over %d kills", acknowledged, kills)
 }
 
-func TestThirtyProcessesRacingOneNumber(t *testing.T) {
+func TestThirtyProcessesRacingOneNumber(t *testing.T) { onBoth(t, thirtyProcesses) }
+
+func thirtyProcesses(t *testing.T, fresh func(testing.TB) string) {
 	const processes, numbers = 30, 20
-	path := newPath(t) // all of them make it, too
+	path := fresh(t) // all of them make it, too
 	gate, open, err := os.Pipe()
 	require.NoError(t, err)
 	defer gate.Close()

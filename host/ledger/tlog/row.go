@@ -30,7 +30,7 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		{&s.hashesFrom, "SELECT leaf, hashes FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
 		{&s.payload, "SELECT payload FROM entry WHERE substr(stub, 93, 32) = $1 LIMIT 1"},
 		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
-			" FROM (SELECT 1) LEFT JOIN channel ON id = $1"},
+			" FROM (SELECT 1) AS one LEFT JOIN channel ON id = $1"},
 		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
 		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
 		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},

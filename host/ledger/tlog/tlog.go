@@ -1,4 +1,5 @@
-// Package tlog is the embedded ledger: a transparency log in one SQLite file.
+// Package tlog is the embedded ledger: a transparency log in one SQLite file, or in
+// one schema of a PostgreSQL database.
 //
 // Each batch of messages is one transaction: numbers are compared with the
 // channels' heads, leaves and the tree's hashes are added (RFC 6962), and one
@@ -8,16 +9,18 @@
 //
 // # What is served was verified
 //
-// The file is not trusted. Whatever is read from it is checked before it is
+// The database is not trusted. Whatever is read from it is checked before it is
 // served: the author's signature, the payload's hash, and that the signed
 // checkpoint covers the leaf with exactly this index and time; a changed byte is
 // [ErrCorrupt] and never a wrong answer. What was verified once is kept in memory
-// and compared with the file's bytes after that.
+// and compared with the database's bytes after that.
 //
 // # Concurrency
 //
-// A [Log] may be used by many goroutines, and a file by many processes: size,
-// tree and heads are read after the write lock was taken, batch by batch.
+// A [Log] may be used by many goroutines, and a database by many processes: size,
+// tree and heads are read after the write lock was taken, batch by batch. So is what
+// became of a batch whose COMMIT had no answer: nothing that a batch leaves in memory
+// is used for a tree that is not, to the byte, the one in the database.
 //
 // # Limitations
 //
@@ -33,8 +36,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,27 +52,30 @@ import (
 var migrations embed.FS
 
 var (
-	// ErrCorrupt says that the log's file is not what this log wrote; what was
+	// ErrCorrupt says that the database holds not what this log wrote; what was
 	// asked for is not answered. It comes with ledger.ErrUnavailable.
-	ErrCorrupt = errors.New("log's file was altered or damaged")
-	// ErrMissing says that there is no file, and that Options.Create is not set.
-	ErrMissing = errors.New("log's file is missing")
-	// ErrOtherLog refuses a file that belongs to another origin or key.
-	ErrOtherLog = errors.New("file belongs to another log")
+	ErrCorrupt = errors.New("log was altered or damaged")
+	// ErrMissing says that there is no log, and that Options.Create is not set.
+	ErrMissing = errors.New("log is missing")
+	// ErrOtherLog refuses a database that belongs to another origin or key.
+	ErrOtherLog = errors.New("database belongs to another log")
 )
 
-// Options say whose log a file holds.
+// schema is the log's in a PostgreSQL database.
+const schema = "ledger"
+
+// Options say whose log a database holds.
 type Options struct {
 	// Origin names the log in checkpoints and policies. Origin and the signer's
-	// verifier key are fixed when the file is made and compared at each Open.
+	// verifier key are fixed when the log is made and compared at each Open.
 	Origin string
 	// Signer signs the checkpoints.
 	Signer ledger.Signer
 	// Now is the clock behind the log's time.
 	Now func() time.Time
-	// Create makes a new log where there is no file. It is for the one moment at
+	// Create makes a new log where there is none. It is for the one moment at
 	// which an installation begins: a second log under a key that signed another is
-	// a fork, and whoever mistyped a path would get one.
+	// a fork, and whoever mistyped a name would get one.
 	Create bool
 	// Hook, when set, observes the writing goroutine: see store.Options.
 	Hook func(point string)
@@ -110,18 +114,18 @@ const (
 	seenReceipts = 1024
 )
 
-// Open opens the log in the SQLite file at path. It checks the newest checkpoint and
+// Open opens the log in a database, which is named as for store.Open. It checks the newest checkpoint and
 // that the tree's hashes give its root; Check looks at everything. Errors: those of
 // store.Open, [ErrMissing], [ErrOtherLog], [ErrCorrupt].
-func Open(ctx context.Context, path string, o Options) (*Log, error) {
+func Open(ctx context.Context, name string, o Options) (*Log, error) {
 	verifier, err := note.NewVerifier(o.Signer.VerifierKey())
 	if err != nil {
 		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !o.Create {
-		return nil, fmt.Errorf("opening log %q in %s: %w", o.Origin, path, ErrMissing)
+	db, err := store.Open(ctx, name, store.Options{Migrations: migrations, Schema: schema, Existing: !o.Create, Hook: o.Hook})
+	if errors.Is(err, store.ErrMissing) {
+		err = fmt.Errorf("%w: %w", ErrMissing, err)
 	}
-	db, err := store.Open(ctx, path, store.Options{Migrations: migrations, Hook: o.Hook})
 	if err != nil {
 		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
 	}
@@ -135,13 +139,13 @@ func Open(ctx context.Context, path string, o Options) (*Log, error) {
 		grown:  make(chan struct{}),
 	}
 	if err := l.begin(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening log %q in %s: %w", o.Origin, path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening log %q in %s: %w", o.Origin, store.Name(name), err), db.Close())
 	}
 	l.writer = store.NewWriter(db, l.apply)
 	return l, nil
 }
 
-// begin makes the file this log's, or checks that it is.
+// begin makes the database this log's, or checks that it is.
 func (l *Log) begin(ctx context.Context) error {
 	if l.o.Create {
 		if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.found(ctx, tx) }); err != nil {
@@ -164,7 +168,7 @@ func (l *Log) begin(ctx context.Context) error {
 	return l.read(ctx, func(v *view) error { return v.checkRoot() })
 }
 
-// owner returns whose log the file says it is.
+// owner returns whose log the database says it is.
 func owner(ctx context.Context, q interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }) (origin, key string, err error) {
@@ -178,7 +182,7 @@ func owner(ctx context.Context, q interface {
 	return origin, key, nil
 }
 
-// found gives a new file its one row: whose log it is, and the empty tree's
+// found gives a new log its one row: whose log it is, and the empty tree's
 // checkpoint.
 func (l *Log) found(ctx context.Context, tx *sql.Tx) error {
 	root, err := merkle.TreeHash(0, nil)
@@ -262,7 +266,7 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 		VerifierKey: l.o.Signer.VerifierKey(),
 		MaxMessage:  channel.MaxMessage,
 		Highest:     ledger.Final,
-		Uniqueness:  "one database file, in the transaction that adds the leaf",
+		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
 		Retention:   "for ever",
 		Finality:    "when the batch's transaction is synced, before Submit returns",
 	}
@@ -276,7 +280,7 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 	return info, nil
 }
 
-// Close lets the batch in hand finish, ends every Follow and closes the file.
+// Close lets the batch in hand finish, ends every Follow and closes the database.
 func (l *Log) Close() error {
 	var err error
 	l.closing.Do(func() {
@@ -329,7 +333,7 @@ func (l *Log) open(text []byte) (*signedTree, error) {
 	return t, nil
 }
 
-// corrupt names what is wrong with the file.
+// corrupt names what is wrong with the database.
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %w: %w", ledger.ErrUnavailable, ErrCorrupt, fmt.Errorf(format, args...))
 }

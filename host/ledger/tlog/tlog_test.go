@@ -16,6 +16,7 @@ import (
 	merkle "golang.org/x/mod/sumdb/tlog"
 
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/host/store/storetest"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/ledger/ledgertest"
@@ -50,6 +51,12 @@ func openAt(t testing.TB, path string) *Log {
 }
 
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "log.db") }
+
+// onBoth runs a test on each kind of database; fresh returns the name of one that has no log.
+func onBoth(t *testing.T, test func(t *testing.T, fresh func(testing.TB) string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, newPath) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Postgres) })
+}
 
 // author returns the author of a public channel, always the same for a number.
 func author(n int) *channel.Author {
@@ -166,24 +173,31 @@ func under(t *testing.T, path string) ledgertest.Under {
 }
 
 func TestContract(t *testing.T) {
-	ledgertest.Run(t, ledgertest.Backend{Open: func(t *testing.T) ledgertest.Under {
-		path := newPath(t)
-		t.Cleanup(func() { requireClean(t, openAt(t, path)) })
-		return under(t, path)
-	}})
+	onBoth(t, func(t *testing.T, fresh func(testing.TB) string) {
+		ledgertest.Run(t, ledgertest.Backend{Open: func(t *testing.T) ledgertest.Under {
+			path := fresh(t)
+			t.Cleanup(func() { requireClean(t, openAt(t, path)) })
+			return under(t, path)
+		}})
+	})
 }
 
 func TestOpenMakesNoLogUnasked(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log.db")
-	o := options(t)
-	o.Create = false
-	_, err := Open(t.Context(), path, o)
-	assert.ErrorIs(t, err, ErrMissing)
-	assert.NoFileExists(t, path)
+	onBoth(t, func(t *testing.T, fresh func(testing.TB) string) {
+		path, o := fresh(t), options(t)
+		o.Create = false
+		for range 2 { // the first made nothing
+			_, err := Open(t.Context(), path, o)
+			assert.ErrorIs(t, err, ErrMissing)
+		}
+		assert.NoFileExists(t, path)
+	})
 }
 
-func TestFileBelongsToOneLog(t *testing.T) {
-	path := newPath(t)
+func TestDatabaseBelongsToOneLog(t *testing.T) { onBoth(t, belongsToOneLog) }
+
+func belongsToOneLog(t *testing.T, fresh func(testing.TB) string) {
+	path := fresh(t)
 	write(t, openAt(t, path), author(1), 2)
 	other := options(t)
 	other.Origin = "log.example/other"
@@ -198,11 +212,13 @@ func TestFileBelongsToOneLog(t *testing.T) {
 	assert.ErrorIs(t, err, ErrOtherLog)
 }
 
-func TestTimeNeverGoesBack(t *testing.T) {
+func TestTimeNeverGoesBack(t *testing.T) { onBoth(t, timeNeverGoesBack) }
+
+func timeNeverGoesBack(t *testing.T, fresh func(testing.TB) string) {
 	o := options(t)
 	clock := time.UnixMilli(1790000000000)
 	o.Now = func() time.Time { clock = clock.Add(-time.Hour); return clock }
-	path := newPath(t)
+	path := fresh(t)
 	l := openWith(t, path, o)
 	write(t, l, author(1), 3)
 	l = openWith(t, path, o) // the last time is read from the file
@@ -274,8 +290,10 @@ func TestConsistencyOfAllSizes(t *testing.T) {
 	}
 }
 
-func TestFollowSeesItsOwnMessagesAndThoseOfOthers(t *testing.T) {
-	path := newPath(t)
+func TestFollowSeesItsOwnMessagesAndThoseOfOthers(t *testing.T) { onBoth(t, followSees) }
+
+func followSees(t *testing.T, fresh func(testing.TB) string) {
+	path := fresh(t)
 	l, other := openAt(t, path), openAt(t, path)
 	messages := write(t, other, author(1), 1)
 	next := sign(t, author(1), 1, messages[0].Hash(), "next")
