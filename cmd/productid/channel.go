@@ -40,7 +40,7 @@ number on. Every message's signature was checked. With --follow it then waits fo
 			if follow {
 				read = ledger.Watch
 			}
-			for opened, err := range read(c.Context(), h.log, reader, max(from, reader.From)) {
+			for opened, err := range read(c.Context(), h.ledger, reader, max(from, reader.From)) {
 				if err != nil {
 					return fmt.Errorf("reading channel %v: %w", reader.Channel, err)
 				}

@@ -190,7 +190,11 @@ func (d *demo) verifyReceipt(ctx context.Context) (string, error) {
 }
 
 func (d *demo) checkLedger(ctx context.Context) (string, error) {
-	report, err := d.house.log.Check(ctx, nil)
+	log, err := d.house.ledger.ownLog("checking the ledger")
+	if err != nil {
+		return "", err
+	}
+	report, err := log.Check(ctx, nil)
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
-	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -25,8 +24,8 @@ func (a *app) ledgerInfo() *cobra.Command {
 		Example: "  productid ledger info --json",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withLog(c.Context(), func(log *tlog.Log) error {
-				info, err := log.Info(c.Context())
+			return a.withBook(c.Context(), func(b *book) error {
+				info, err := b.Info(c.Context())
 				if err != nil {
 					return err
 				}

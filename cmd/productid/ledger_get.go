@@ -40,7 +40,7 @@ func (a *app) ledgerProve() *cobra.Command {
 		Args:    arguments(2, 2, "a channel and a number, or a card and a counter"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEntry(c, args, func(h *house, e ledger.Entry) error {
-				proof, err := h.log.Prove(c.Context(), e.Message.Channel(), e.Message.Number())
+				proof, err := h.ledger.Prove(c.Context(), e.Message.Channel(), e.Message.Number())
 				if err != nil {
 					return err
 				}
@@ -93,7 +93,7 @@ func (a *app) withEntry(c *cobra.Command, args []string, use func(*house, ledger
 
 // message is message n of a channel.
 func (h *house) message(ctx context.Context, id channel.ID, n uint64) (ledger.Entry, error) {
-	entries, err := h.log.Range(ctx, id, n, 1)
+	entries, err := h.ledger.Range(ctx, id, n, 1)
 	if err == nil && len(entries) == 0 {
 		err = ledger.ErrNoMessage
 	}
@@ -110,7 +110,7 @@ func (h *house) tap(ctx context.Context, id tap.CardID, counter uint64) (ledger.
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
 	}
-	for opened, err := range ledger.Read(ctx, h.log, channel.Capability{Channel: known.Taps}, 0) {
+	for opened, err := range ledger.Read(ctx, h.ledger, channel.Capability{Channel: known.Taps}, 0) {
 		if err != nil {
 			return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
 		}

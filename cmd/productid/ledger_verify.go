@@ -25,7 +25,7 @@ when it does not hold.`,
 		Args: arguments(0, 1, "at most one file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.withLog(c.Context(), func(log *tlog.Log) error { return a.checkLog(c.Context(), log) })
+				return a.withLog(c.Context(), "checking the ledger", func(log *tlog.Log) error { return a.checkLog(c.Context(), log) })
 			}
 			text, err := a.readInput(args[0])
 			if err != nil {

@@ -8,24 +8,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/productid/productid/host/console"
-	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/validation"
-	"github.com/productid/productid/pkg/ledger"
 )
 
 // house is one installation, opened: its secrets, its ledger and what works on them.
 type house struct {
 	secrets    secrets.Secrets
 	authors    *secrets.Authors
-	log        *tlog.Log
+	ledger     *book
 	registry   *registry.Registry
 	validation *validation.Service
 }
@@ -49,58 +45,30 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 		return nil, err
 	}
 	h := &house{secrets: own, authors: secrets.NewAuthors(own)}
-	if h.log, err = a.openLog(ctx, own, begins); err != nil {
+	p, err := a.ledgerPlace()
+	if err != nil {
 		return nil, err
 	}
-	if err := h.open(ctx, a.registryPath(), a.console); err != nil {
+	if h.ledger, err = a.openBook(ctx, p, own, begins || o == create && a.neverOpened(p)); err != nil {
+		return nil, err
+	}
+	if err := h.open(ctx, a.registryName(p), a.console); err != nil {
 		h.Close()
 		return nil, err
 	}
 	return h, nil
 }
 
-// openLog opens the ledger alone. Only an installation that begins has none yet.
-func (a *app) openLog(ctx context.Context, s secrets.Secrets, begins bool) (*tlog.Log, error) {
-	path, err := a.ledgerPath()
-	if err != nil {
-		return nil, err
-	}
-	signer, err := ledger.NewSigner(string(s.Log))
-	if err != nil {
-		return nil, err
-	}
-	log, err := tlog.Open(ctx, path, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins})
-	if errors.Is(err, tlog.ErrMissing) {
-		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + path, Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
-			Next: "mount it, or put it back from its backup; if no card was ever made here, delete " + secrets.File + " and begin again"}
-	}
-	return log, err
-}
-
-// withLog opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
-func (a *app) withLog(ctx context.Context, use func(*tlog.Log) error) error {
-	own, err := a.loadSecrets()
-	if err != nil {
-		return err
-	}
-	log, err := a.openLog(ctx, own, false)
-	if err != nil {
-		return err
-	}
-	defer log.Close() // nothing was written
-	return use(log)
-}
-
-func (h *house) open(ctx context.Context, path string, c *console.Console) (err error) {
-	h.registry, err = registry.Open(ctx, path, registry.Options{
-		Ledger: h.log, Master: h.secrets.Master,
+func (h *house) open(ctx context.Context, name string, c *console.Console) (err error) {
+	h.registry, err = registry.Open(ctx, name, registry.Options{
+		Ledger: h.ledger, Master: h.secrets.Master,
 		Report: func(t registry.Tampered) { c.Say("%v", t) },
 	})
 	if err != nil {
 		return err
 	}
 	h.validation = validation.New(validation.Options{
-		Ledger: h.log, Registry: h.registry, Authors: h.authors, Master: h.secrets.Master, Now: time.Now, Random: rand.Reader,
+		Ledger: h.ledger, Registry: h.registry, Authors: h.authors, Master: h.secrets.Master, Now: time.Now, Random: rand.Reader,
 	})
 	return h.registry.Sync(ctx)
 }
@@ -110,8 +78,8 @@ func (h *house) Close() {
 	if h.registry != nil {
 		h.registry.Close()
 	}
-	if h.log != nil {
-		h.log.Close()
+	if h.ledger != nil {
+		h.ledger.Close()
 	}
 }
 
@@ -122,7 +90,7 @@ func (h *house) station(a *app) *station.Station {
 		issuer.Name, issuer.URL = a.flags.issuerName, a.flags.issuerURL
 	}
 	return station.New(station.Options{
-		Ledger: h.log, List: h.log, Registry: h.registry,
+		Ledger: h.ledger, List: h.ledger, Registry: h.registry,
 		Issuer: issuer, Authors: h.authors,
 		Name: a.flags.station, Random: rand.Reader, Now: time.Now,
 	})
@@ -162,16 +130,26 @@ func (a *app) loadSecrets() (secrets.Secrets, error) {
 
 // leftBehind is a file that only an installation makes; empty where there is none.
 func (a *app) leftBehind() (string, error) {
-	path, err := a.ledgerPath()
+	p, err := a.ledgerPlace()
 	if err != nil {
 		return "", err
 	}
-	for _, file := range []string{path, a.registryPath()} {
-		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range []string{p.name, a.registryName(p)} {
+		if _, err := os.Lstat(file); p.kind == kindSQLite && !errors.Is(err, fs.ErrNotExist) {
 			return file, nil // what cannot be looked at is taken to be there
 		}
 	}
 	return "", nil
+}
+
+// neverOpened says that the installation has no registry yet: whoever began it got no further than its ledger's beginning, in which
+// nothing can have been recorded.
+func (a *app) neverOpened(p place) bool {
+	if p.kind == kindPostgres {
+		return false // the registry stands in the same database, and who began one knows it
+	}
+	_, err := os.Lstat(a.registryName(p))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
@@ -196,18 +174,4 @@ func (a *app) createSecrets() (secrets.Secrets, error) {
 			a.flags.data, a.flags.issuerName, secrets.File)
 	}
 	return own, nil
-}
-
-func (a *app) registryPath() string { return filepath.Join(a.flags.data, "registry.db") }
-
-// ledgerPath is the file of the embedded ledger, the only kind there is.
-func (a *app) ledgerPath() (string, error) {
-	if a.flags.ledger == "" {
-		return filepath.Join(a.flags.data, "ledger.db"), nil
-	}
-	path, ok := strings.CutPrefix(a.flags.ledger, "sqlite:")
-	if !ok || path == "" {
-		return "", console.Misuse("opening the ledger "+a.flags.ledger, "malformed: it is not sqlite:PATH", "give --ledger sqlite:PATH")
-	}
-	return path, nil
 }
