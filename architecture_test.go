@@ -24,7 +24,7 @@ const module = "github.com/productid/productid"
 // floors is the house: a package may import only packages of a lower floor. Packages below a listed one (test suites, internal
 // parts) live on its floor.
 var floors = map[string]int{
-	"pkg/apdu": 0, "pkg/ndef": 0, "pkg/tap": 0, "pkg/channel": 0,
+	"pkg/apdu": 0, "pkg/ndef": 0, "pkg/tap": 0, "pkg/channel": 0, "pkg/stardust": 0,
 	"pkg/t4t": 1, "pkg/card": 1, "pkg/ledger": 1,
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1,
 	"host/ledger/tlog": 2, "host/secrets": 2, "pkg/record": 2,
@@ -42,10 +42,11 @@ var importers = map[string][]string{
 	"github.com/spf13":                {"cmd/productid"},
 	"github.com/pelletier/go-toml":    {"cmd/productid"},
 	"golang.org/x/term":               {"host/console"},
-	"golang.org/x/crypto":             {"pkg/channel"},
+	"golang.org/x/crypto":             {"pkg/channel", "pkg/stardust"},
+	"github.com/iotaledger":           {"pkg/stardust/stardusttest"},
 	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/ledger/tiles", "host/secrets", "host/vectors", "cmd/productid"},
 	"filippo.io/age":                  {"host/secrets"},
-	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest"},
+	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest", "pkg/stardust/stardusttest"},
 	"pgregory.net/rapid":              {"pkg/ledger/ledgertest"},
 	"github.com/rogpeppe/go-internal": {},
 }
