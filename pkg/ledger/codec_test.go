@@ -254,20 +254,6 @@ func TestReceiptIsJSONForPeople(t *testing.T) {
 	assert.NotContains(t, string(text), "proof")
 }
 
-func TestPolicyText(t *testing.T) {
-	p := policy(signer(t, signerKey))
-	text, err := json.Marshal(p)
-	require.NoError(t, err)
-	again, err := ledger.ParsePolicy(text)
-	require.NoError(t, err)
-	assert.Equal(t, p, again)
-	for _, bad := range []string{"", "[]", "{}", `{"logs":[],"witnesses":[]}`, `{"logs":[{"origin":"a","key":"b"}]}`,
-		`{"logs":[{"origin":"a"}]}`, `{"logs":[],"logs":[]}`} {
-		_, err := ledger.ParsePolicy([]byte(bad))
-		assert.Error(t, err, bad)
-	}
-}
-
 func TestPhaseAndPositionText(t *testing.T) {
 	for p := ledger.Taken; p <= ledger.Anchored; p++ {
 		text, err := p.MarshalText()

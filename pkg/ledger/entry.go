@@ -112,7 +112,7 @@ type Receipt struct {
 // Proof is what proves a recorded message to somebody with a Policy. In JSON:
 // {"kind", "text"}.
 type Proof struct {
-	Kind string // format of Text: KindTlog
+	Kind string // format of Text: KindTlog or KindStardust
 	Text []byte // UTF-8
 }
 
@@ -126,6 +126,17 @@ type proofJSON struct {
 
 // IsZero reports whether this is no proof at all.
 func (p Proof) IsZero() bool { return p.Kind == "" && len(p.Text) == 0 }
+
+// checkForm returns ErrInvalidProof for a proof of a known kind whose text is none.
+func (p Proof) checkForm() (err error) {
+	switch p.Kind {
+	case KindTlog:
+		_, err = ParseLogProof(p.Text)
+	case KindStardust:
+		_, err = ParseStardustProof(p.Text)
+	}
+	return err
+}
 
 // MarshalJSON returns the proof with its text as it is.
 func (p Proof) MarshalJSON() ([]byte, error) {

@@ -16,7 +16,7 @@ type Evidence struct {
 }
 
 // ParseEvidence reads evidence from JSON strictly. The message is genuine; a
-// proof of kind tlog has its form. That it holds is for Verify.
+// proof of a known kind has its form. That it holds is for Verify.
 func ParseEvidence(data []byte) (Evidence, error) {
 	var e Evidence
 	if err := json.Unmarshal(data, &e); err != nil {
@@ -34,10 +34,8 @@ func (e *Evidence) UnmarshalJSON(data []byte) error {
 	if read.Message.IsZero() {
 		return fmt.Errorf("reading evidence: no message: %w", channel.ErrMalformed)
 	}
-	if read.Proof.Kind == KindTlog {
-		if _, err := ParseLogProof(read.Proof.Text); err != nil {
-			return fmt.Errorf("reading evidence: %w", err)
-		}
+	if err := read.Proof.checkForm(); err != nil {
+		return fmt.Errorf("reading evidence: %w", err)
 	}
 	*e = read
 	return nil

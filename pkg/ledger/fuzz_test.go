@@ -71,6 +71,57 @@ func FuzzParseLogProof(f *testing.F) {
 	})
 }
 
+// FuzzParseStardustProof: what is accepted is written again as the same text.
+func FuzzParseStardustProof(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := ledger.ParseStardustProof(text)
+		if err != nil {
+			if !errors.Is(err, ledger.ErrInvalidProof) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(p.Marshal(), text) {
+			t.Fatalf("%q became %q", text, p.Marshal())
+		}
+	})
+}
+
+// FuzzVerifyStardust: one text alone proves a message.
+func FuzzVerifyStardust(f *testing.F) {
+	m, proof := newOnStardust(1).record(f, "body")
+	good, p := proof.Marshal(), coordinator(2, coordinators...)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, err := p.Verify(m, ledger.Proof{Kind: ledger.KindStardust, Text: text})
+		if (err == nil) != bytes.Equal(text, good) {
+			t.Fatalf("%v: %q", err, text)
+		}
+	})
+}
+
+// FuzzCosignatures: a checkpoint with any line below it has the witness' word only
+// where the witness gave it.
+func FuzzCosignatures(f *testing.F) {
+	one := witness(f, 7)
+	checkpoint, err := ledger.SignCheckpoint(ledger.Checkpoint{Origin: origin, Size: 5}, signer(f, signerKey))
+	if err != nil {
+		f.Fatal(err)
+	}
+	line, err := one.Cosign(checkpoint, cosignedAt)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		found, err := ledger.Cosignatures(append(checkpoint[:len(checkpoint):len(checkpoint)], lines...), one.VerifierKey())
+		if err != nil && !errors.Is(err, ledger.ErrInvalidProof) {
+			t.Fatal(err)
+		}
+		if len(found) > 0 && !bytes.Contains(lines, line) || bytes.Equal(lines, line) && len(found) != 1 {
+			t.Fatalf("%v: %q", found, lines)
+		}
+	})
+}
+
 // FuzzVerify: one text alone proves a message, apart from signatures of others.
 func FuzzVerify(f *testing.F) {
 	s := signer(f, signerKey)
