@@ -92,9 +92,13 @@ func ParsePolicy(data []byte) (Policy, error) {
 	return p, nil
 }
 
-// Check reports what makes the policy one that nobody can mean: keys that are none
-// or stand there twice under two names, a quorum or threshold out of reach.
+// Check reports what makes the policy one that nobody can mean: no ledger that it
+// trusts, keys that are none or stand there twice under two names, a quorum or
+// threshold out of reach.
 func (p Policy) Check() error {
+	if len(p.Logs) == 0 && len(p.Coordinators) == 0 {
+		return fmt.Errorf("it trusts no log and no coordinator")
+	}
 	for _, k := range p.Logs {
 		if _, err := note.NewVerifier(k.Key); err != nil {
 			return fmt.Errorf("key of log %q: %w", k.Origin, err)

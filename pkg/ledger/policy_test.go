@@ -19,7 +19,7 @@ func TestPolicyText(t *testing.T) {
 	p.Witnesses, p.Quorum = []string{witness(t, 7).VerifierKey(), witness(t, 8).VerifierKey()}, 1
 	p.Coordinators = coordinator(2, coordinators...).Coordinators
 	p.Issuers = []channel.ID{{1}, {2}}
-	for _, p := range []ledger.Policy{{}, p, policy(signer(t, signerKey))} {
+	for _, p := range []ledger.Policy{p, policy(signer(t, signerKey)), coordinator(2, coordinators...)} {
 		text, err := json.Marshal(p)
 		require.NoError(t, err)
 		again, err := ledger.ParsePolicy(text)
@@ -28,41 +28,51 @@ func TestPolicyText(t *testing.T) {
 	}
 }
 
+// TestParsePolicyRefuses names a word of the reason for each.
 func TestParsePolicyRefuses(t *testing.T) {
-	one, two := witness(t, 7), witness(t, 8)
+	one, two := witness(t, 7).VerifierKey(), witness(t, 8).VerifierKey()
 	renamed, err := ledger.NewWitnessSigner("another.example", stardusttest.Key(7))
 	require.NoError(t, err)
-	log := signer(t, signerKey)
-	key := strings.Repeat("0", 64)
-	for name, bad := range map[string]string{
-		"nothing":                 ``,
-		"a list":                  `[]`,
-		"unknown member":          `{"logs":[],"mirrors":[]}`,
-		"other case":              `{"Logs":[]}`,
-		"repeated member":         `{"logs":[],"logs":[]}`,
-		"key that is none":        `{"logs":[{"origin":"a","key":"b"}]}`,
-		"log without key":         `{"logs":[{"origin":"a"}]}`,
-		"witness that is none":    `{"witnesses":["b"]}`,
-		"log's key as witness":    fmt.Sprintf(`{"witnesses":[%q]}`, log.VerifierKey()),
-		"witness twice":           fmt.Sprintf(`{"witnesses":[%q,%[1]q],"quorum":2}`, one.VerifierKey()),
-		"witness with two names":  fmt.Sprintf(`{"witnesses":[%q,%q],"quorum":2}`, one.VerifierKey(), renamed.VerifierKey()),
-		"quorum out of reach":     fmt.Sprintf(`{"witnesses":[%q,%q],"quorum":3}`, one.VerifierKey(), two.VerifierKey()),
-		"quorum of nobody":        `{"quorum":1}`,
-		"quorum below zero":       `{"quorum":-1}`,
-		"quorum in text":          `{"quorum":"1"}`,
-		"issuer that is none":     `{"issuers":["x"]}`,
-		"coordinator of nothing":  fmt.Sprintf(`{"coordinators":[{"network":"","keys":[%q],"threshold":1}]}`, key),
-		"coordinator without key": `{"coordinators":[{"network":"n","keys":[],"threshold":1}]}`,
-		"key in capitals":         fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q],"threshold":1}]}`, strings.Repeat("A", 64)),
-		"short key":               fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q],"threshold":1}]}`, key[2:]),
-		"key twice":               fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q,%[1]q],"threshold":2}]}`, key),
-		"no threshold":            fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q]}]}`, key),
-		"threshold 0":             fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q],"threshold":0}]}`, key),
-		"threshold out of reach":  fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q],"threshold":2}]}`, key),
-		"coordinator and more":    fmt.Sprintf(`{"coordinators":[{"network":"n","keys":[%q],"threshold":1,"x":1}]}`, key),
+	log := signer(t, signerKey).VerifierKey()
+	with := func(members string, keys ...any) string {
+		return fmt.Sprintf(`{"logs":[{"origin":"o","key":%q}],`, log) + fmt.Sprintf(members, keys...) + "}"
+	}
+	coordinator := func(network, keys string, rest string) string {
+		return fmt.Sprintf(`{"coordinators":[{"network":%q,"keys":[%s]%s}]}`, network, keys, rest)
+	}
+	key := `"` + strings.Repeat("0", 64) + `"`
+	for name, row := range map[string]struct{ text, why string }{
+		"nothing":                 {``, "JSON"},
+		"a list":                  {`[]`, "object"},
+		"trust in nobody":         {`{}`, "trusts no log"},
+		"trust in no log":         {`{"logs":[]}`, "trusts no log"},
+		"unknown member":          {with(`"mirrors":[]`), "mirrors"},
+		"other case":              {with(`"Quorum":0`), "Quorum"},
+		"repeated member":         {with(`"logs":[]`), "repeated"},
+		"key that is none":        {`{"logs":[{"origin":"a","key":"b"}]}`, "key of log"},
+		"log without key":         {`{"logs":[{"origin":"a"}]}`, "missing"},
+		"witness that is none":    {with(`"witnesses":["b"]`), "witness key"},
+		"log's key as witness":    {with(`"witnesses":[%q]`, log), "tlog-cosignature"},
+		"witness with other id":   {with(`"witnesses":[%q]`, strings.Replace(one, "witness7", "witness8", 1)), "another id"},
+		"witness twice":           {with(`"witnesses":[%q,%[1]q],"quorum":2`, one), "one key"},
+		"witness with two names":  {with(`"witnesses":[%q,%q],"quorum":2`, one, renamed.VerifierKey()), "one key"},
+		"quorum out of reach":     {with(`"witnesses":[%q,%q],"quorum":3`, one, two), "quorum"},
+		"quorum of nobody":        {with(`"quorum":1`), "quorum"},
+		"quorum below zero":       {with(`"quorum":-1`), "quorum"},
+		"quorum in text":          {with(`"quorum":"1"`), "quorum"},
+		"issuer that is none":     {with(`"issuers":["x"]`), "issuers"},
+		"coordinator of nothing":  {coordinator("", key, `,"threshold":1`), "no name"},
+		"coordinator without key": {coordinator("n", "", `,"threshold":1`), "0 keys"},
+		"key in capitals":         {coordinator("n", `"`+strings.Repeat("A", 64)+`"`, `,"threshold":1`), "lower case"},
+		"short key":               {coordinator("n", `"00"`, `,"threshold":1`), "64 hexadecimal"},
+		"key twice":               {coordinator("n", key+","+key, `,"threshold":2`), "twice"},
+		"no threshold":            {coordinator("n", key, ""), "missing"},
+		"threshold 0":             {coordinator("n", key, `,"threshold":0`), "threshold of 0"},
+		"threshold out of reach":  {coordinator("n", key, `,"threshold":2`), "threshold of 2"},
+		"coordinator and more":    {coordinator("n", key, `,"threshold":1,"x":1`), "unknown"},
 	} {
-		_, err := ledger.ParsePolicy([]byte(bad))
-		assert.Error(t, err, name)
+		_, err := ledger.ParsePolicy([]byte(row.text))
+		assert.ErrorContains(t, err, row.why, name)
 	}
 }
 
