@@ -51,6 +51,14 @@ func TestWhatNoChannelNeedsIsRefused(t *testing.T) {
 		"alias address": func(e *iotago.TransactionEssence) {
 			basic(e).Conditions[0] = &iotago.AddressUnlockCondition{Address: &iotago.AliasAddress{1}}
 		},
+	} {
+		refuseEdited(t, name, edit)
+	}
+}
+
+func TestAliasesOfOtherFormsAreRefused(t *testing.T) {
+	own := stardusttest.Address(author.Public)
+	for name, edit := range map[string]func(*iotago.TransactionEssence){
 		"new alias in state 1": func(e *iotago.TransactionEssence) { alias(e).StateIndex = 1 },
 		"foundries":            func(e *iotago.TransactionEssence) { alias(e).FoundryCounter = 1 },
 		"alias with a feature": func(e *iotago.TransactionEssence) {
@@ -77,10 +85,14 @@ func TestWhatNoChannelNeedsIsRefused(t *testing.T) {
 			alias(e).ImmutableFeatures[0] = &iotago.IssuerFeature{Address: &iotago.AliasAddress{1}}
 		},
 	} {
-		b := chain(edit).Next(t, []byte("message"))
-		_, err := stardust.ParseBlock(b)
-		assert.ErrorIs(t, err, stardust.ErrMalformed, name)
+		refuseEdited(t, name, edit)
 	}
+}
+
+// refuseEdited edits the first transaction of a chain, which is good without.
+func refuseEdited(t *testing.T, name string, edit func(*iotago.TransactionEssence)) {
+	_, err := stardust.ParseBlock(chain(edit).Next(t, []byte("message")))
+	assert.ErrorIs(t, err, stardust.ErrMalformed, name)
 }
 
 func TestOtherUnlocksAreRefused(t *testing.T) {
