@@ -10,7 +10,7 @@ REQUIRE  := PRODUCTID_REQUIRE=all
 CLASSES  := applet/build/classes/.compiled
 SIM      := jcardsim-tests/target/.compiled
 
-.PHONY: help demo test build applet cap lint fuzz bench clean setup
+.PHONY: help demo test build applet cap devnet lint fuzz bench clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,8 @@ help: ## list the targets
 demo: build ## see it work: a card is made, registered, tapped and checked; ONCE=1 stops after one round
 	@bin/productid demo $(if $(ONCE),--once)
 
-test: build lint ## everything continuous integration checks: Go with and without cgo, races, the applet in its simulator, PC/SC and TCP end to end
+test: build lint devnet ## everything continuous integration checks: Go with and without cgo, races, the applet in its simulator, PC/SC and TCP end to end
+	cd scripts/devnet && $(GO) vet ./... && $(GO) test ./...
 	$(REQUIRE) CGO_ENABLED=0 $(GO) test ./...
 	$(REQUIRE) CGO_ENABLED=1 $(GO) test -race ./host/...
 	$(REQUIRE) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
@@ -34,8 +35,11 @@ applet: $(CLASSES) ## compile the applet's classes by Ant
 cap: $(CLASSES) ## convert the applet to a CAP file; needs ANT_JAVACARD (ant-javacard.jar) and JC_HOME (a Java Card kit)
 	ant -q -f applet/build.xml cap
 
+devnet: ## build hornet and its coordinator for a private Stardust network; about five minutes the first time, then kept in the user's cache
+	@scripts/devnet/build.sh >/dev/null
+
 lint: ## formatting and vet, with and without cgo
-	@bad=$$(gofmt -l architecture_test.go cmd host pkg); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+	@bad=$$(gofmt -l architecture_test.go cmd host pkg scripts); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
 	CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=1 $(GO) vet ./...
 

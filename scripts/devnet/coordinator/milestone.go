@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/iotaledger/hive.go/serializer/v2"
+	inx "github.com/iotaledger/inx/go"
+	iotago "github.com/iotaledger/iota.go/v3"
+	"github.com/iotaledger/iota.go/v3/builder"
+	"github.com/iotaledger/iota.go/v3/keymanager"
+	"github.com/iotaledger/iota.go/v3/signingprovider"
+)
+
+// coordinator issues one milestone after the other. Its methods are called by one goroutine.
+type coordinator struct {
+	path   string
+	state  state
+	signer signingprovider.MilestoneSignerProvider
+	fast   bool
+	nodes  []*node
+	tips   *tipSet
+
+	parameters *iotago.ProtocolParameters // as the nodes tell them; nil until one did
+	adopted    map[*node]int              // how often the tips of a node were taken over since it came
+	refused    int                        // how often in a row the milestone could not be computed
+}
+
+// open takes up where the state ends.
+func open(path string, keys []ed25519.PrivateKey, fast bool) (*coordinator, error) {
+	s, err := loadState(path)
+	if err != nil {
+		return nil, err
+	}
+	ranges := keymanager.New()
+	for _, k := range keys {
+		ranges.AddKeyRange(k.Public().(ed25519.PublicKey), 0, 0)
+	}
+	return &coordinator{path: path, state: s, fast: fast, tips: newTipSet(), adopted: map[*node]int{},
+		signer: signingprovider.NewInMemoryEd25519MilestoneSignerProvider(keys, ranges, len(keys))}, nil
+}
+
+// next issues one milestone, or sends the last one again where it was not heard of.
+func (c *coordinator) next(ctx context.Context, now time.Time) error {
+	live, leader, index, err := c.look(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case index > c.state.Index:
+		return fmt.Errorf("the network has milestone %d, the state ends with %d: it is an old copy, and to go on would sign a number twice", index, c.state.Index)
+	case index < c.state.Index:
+		return c.again(ctx, index)
+	}
+	c.catchUp(ctx, live)
+	parents, err := c.parents(ctx, live, leader, now)
+	if err != nil {
+		return err
+	}
+	return c.issue(ctx, leader, parents, now)
+}
+
+// look asks every node how far it is. Live nodes are those that keep up; the leader is the one that is furthest.
+func (c *coordinator) look(ctx context.Context) (live []*node, leader *node, index iotago.MilestoneIndex, err error) {
+	err = errors.New("no node answers")
+	for _, n := range c.nodes {
+		if !n.follows.Load() {
+			n.synced.Store(false)
+			continue
+		}
+		s, failed := n.status(ctx)
+		if failed != nil {
+			n.synced.Store(false)
+			err = failed
+			continue
+		}
+		if failed := c.learn(s.GetCurrentProtocolParameters().GetParams()); failed != nil {
+			return nil, nil, 0, fmt.Errorf("node %s: %w", n.address, failed)
+		}
+		confirmed := s.GetConfirmedMilestone().GetMilestoneInfo().GetMilestoneIndex()
+		synced := confirmed+1 >= c.state.Index
+		if !synced {
+			c.adopted[n] = 0
+		}
+		n.synced.Store(synced)
+		if synced {
+			live = append(live, n)
+		}
+		if leader == nil || confirmed > index {
+			leader, index = n, confirmed
+		}
+	}
+	if leader == nil {
+		return nil, nil, 0, err
+	}
+	return live, leader, index, nil
+}
+
+// learn reads the protocol parameters of the network, once.
+func (c *coordinator) learn(raw []byte) error {
+	if c.parameters != nil {
+		return nil
+	}
+	p := &iotago.ProtocolParameters{}
+	if _, err := p.Deserialize(raw, serializer.DeSeriModeNoValidation, nil); err != nil {
+		return fmt.Errorf("reading the protocol parameters: %w", err)
+	}
+	if p.MinPoWScore != 0 {
+		return fmt.Errorf("the network asks for proof of work (%d): this coordinator does none", p.MinPoWScore)
+	}
+	c.parameters = p
+	return nil
+}
+
+// again sends the last milestone to all nodes: the one that had it is gone, or it was never sent.
+func (c *coordinator) again(ctx context.Context, index iotago.MilestoneIndex) error {
+	late := fmt.Errorf("waits for a node to confirm milestone %d; the nodes have %d", c.state.Index, index)
+	if len(c.state.Block) == 0 {
+		return late
+	}
+	for _, n := range c.nodes {
+		if n.follows.Load() {
+			if _, err := n.submit(ctx, &inx.RawBlock{Data: c.state.Block}); err != nil {
+				return fmt.Errorf("%w; sending it again: %w", late, err)
+			}
+		}
+	}
+	return late
+}
+
+// catchUp makes up for what no stream told: blocks from before a node was followed, and blocks that wait for a second node.
+func (c *coordinator) catchUp(ctx context.Context, live []*node) {
+	const rounds = 3 // a node tells a few of its tips at a time
+	for _, n := range live {
+		if c.adopted[n] < rounds {
+			c.adopted[n]++
+			n.adopt(ctx, c.tips)
+		}
+	}
+	for id, nodes := range c.tips.waiting(time.Second, time.Now()) {
+		for _, n := range live {
+			if nodes&(1<<n.number) == 0 && n.holds(ctx, id) {
+				c.tips.saw(n.number, id, nil, time.Now())
+			}
+		}
+	}
+}
+
+// quorum is how many nodes must hold a block before a milestone takes it in.
+func quorum(live []*node) int { return max(1, min(2, len(live))) }
+
+// parents are the last milestone and the tips. More tips than a block has room for are merged by empty blocks first.
+func (c *coordinator) parents(ctx context.Context, live []*node, leader *node, now time.Time) (iotago.BlockIDs, error) {
+	const room = iotago.BlockMaxParents
+	var tips iotago.BlockIDs
+	for _, id := range c.tips.tips(quorum(live), now) {
+		if id != c.state.block {
+			tips = append(tips, id)
+		}
+	}
+	for len(tips) > room-1 {
+		id, err := c.merge(ctx, live, leader, tips[:room])
+		if err != nil {
+			return nil, err
+		}
+		tips = append(tips[room:], id)
+	}
+	return append(iotago.BlockIDs{c.state.block}, tips...).RemoveDupsAndSort(), nil
+}
+
+func (c *coordinator) merge(ctx context.Context, live []*node, leader *node, tips iotago.BlockIDs) (iotago.BlockID, error) {
+	parents := append(iotago.BlockIDs{}, tips...).RemoveDupsAndSort()
+	block, err := builder.NewBlockBuilder().ProtocolVersion(c.parameters.Version).Parents(parents).Build()
+	if err != nil {
+		return iotago.BlockID{}, fmt.Errorf("merging tips: %w", err)
+	}
+	raw, err := inx.WrapBlock(block)
+	if err != nil {
+		return iotago.BlockID{}, fmt.Errorf("merging tips: %w", err)
+	}
+	id, err := leader.submit(ctx, raw)
+	if err != nil {
+		return iotago.BlockID{}, fmt.Errorf("merging tips: %w", err)
+	}
+	spread(ctx, live, leader, raw)
+	return id, nil
+}
+
+// issue signs the next milestone, keeps it and sends it.
+func (c *coordinator) issue(ctx context.Context, leader *node, parents iotago.BlockIDs, now time.Time) error {
+	at, err := c.time(now)
+	if err != nil {
+		return err
+	}
+	m, err := c.compute(ctx, leader, parents, at)
+	if err != nil {
+		c.doubt(ctx, leader, parents)
+		return err
+	}
+	c.refused = 0
+	block, err := builder.NewBlockBuilder().ProtocolVersion(c.parameters.Version).Parents(parents).Payload(m).Build()
+	if err != nil {
+		return fmt.Errorf("building milestone %d: %w", m.Index, err)
+	}
+	signer := c.signer.MilestoneIndexSigner(m.Index)
+	if err := m.Sign(signer.PublicKeys(), signer.SigningFunc()); err != nil {
+		return fmt.Errorf("signing milestone %d: %w", m.Index, err)
+	}
+	next := state{Index: m.Index, Time: at.UnixNano()}
+	if next.milestone, err = m.ID(); err != nil {
+		return fmt.Errorf("naming milestone %d: %w", m.Index, err)
+	}
+	if next.Block, err = block.Serialize(serializer.DeSeriModePerformValidation, c.parameters); err != nil {
+		return fmt.Errorf("encoding milestone %d: %w", m.Index, err)
+	}
+	if next.block, err = block.ID(); err != nil {
+		return fmt.Errorf("naming milestone %d: %w", m.Index, err)
+	}
+	if err := next.save(c.path); err != nil {
+		return err
+	}
+	c.state = next
+	raw := &inx.RawBlock{Data: next.Block}
+	if _, err := leader.submit(ctx, raw); err != nil {
+		return err // it is sent again
+	}
+	spread(ctx, c.nodes, leader, raw)
+	return nil
+}
+
+// time is the milestone's: a whole second, later than the last one's.
+func (c *coordinator) time(now time.Time) (time.Time, error) {
+	last := time.Unix(0, c.state.Time).Truncate(time.Second)
+	at := now.Truncate(time.Second)
+	switch {
+	case at.After(last):
+		return at, nil
+	case c.fast:
+		return last.Add(time.Second), nil
+	case last.Sub(at) > time.Second:
+		return at, fmt.Errorf("the last milestone is from %v, later than now: waits for the clock", last.UTC())
+	}
+	return at, errors.New("the last milestone is from this second: waits for the next")
+}
+
+// compute lets a node say what the next milestone confirms.
+func (c *coordinator) compute(ctx context.Context, leader *node, parents iotago.BlockIDs, at time.Time) (*iotago.Milestone, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	index := c.state.Index + 1
+	r, err := leader.client.ComputeWhiteFlag(ctx, &inx.WhiteFlagRequest{MilestoneIndex: index, MilestoneTimestamp: uint32(at.Unix()),
+		Parents: inx.NewBlockIds(parents), PreviousMilestoneId: inx.NewMilestoneId(c.state.milestone)})
+	if err != nil {
+		return nil, fmt.Errorf("computing milestone %d on %s: %w", index, leader.address, err)
+	}
+	var included, applied iotago.MilestoneMerkleProof
+	copy(included[:], r.GetMilestoneInclusionMerkleRoot())
+	copy(applied[:], r.GetMilestoneAppliedMerkleRoot())
+	return iotago.NewMilestone(index, uint32(at.Unix()), c.parameters.Version, c.state.milestone, parents, included, applied), nil
+}
+
+// doubt lets go of tips that the leader does not know; when that does not help, of all: their owners attach them again.
+func (c *coordinator) doubt(ctx context.Context, leader *node, parents iotago.BlockIDs) {
+	const enough = 5
+	c.refused++
+	for _, id := range parents {
+		if id != c.state.block && (c.refused > enough || c.refused > 1 && !leader.holds(ctx, id)) {
+			log.Printf("lets go of tip %s", id.ToHex())
+			c.tips.drop(id)
+		}
+	}
+}
+
+// spread hands the other nodes a block too, so that it does not hang on one node's life. A node that does not take it gets it from
+// its peers.
+func spread(ctx context.Context, nodes []*node, except *node, block *inx.RawBlock) {
+	for _, n := range nodes {
+		if n != except && n.synced.Load() {
+			n.submit(ctx, block)
+		}
+	}
+}
+
+// adopt takes over some of the tips that the node chose itself.
+func (n *node) adopt(ctx context.Context, tips *tipSet) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := n.client.RequestTips(ctx, &inx.TipsRequest{Count: iotago.BlockMaxParents, AllowSemiLazy: true})
+	if err != nil {
+		return // it has none before it saw a milestone
+	}
+	for _, id := range r.UnwrapTips() {
+		m, err := n.client.ReadBlockMetadata(ctx, inx.NewBlockId(id))
+		if err == nil && m.GetSolid() && m.GetReferencedByMilestoneIndex() == 0 {
+			tips.saw(n.number, id, m.UnwrapParents(), time.Now())
+		}
+	}
+}
