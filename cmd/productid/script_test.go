@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/devnet"
 	"github.com/productid/productid/pkg/card/cardtest"
 )
 
@@ -22,18 +24,34 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command line as its users do, without hardware: the card is one in software, over TCP.
 func TestScripts(t *testing.T) {
 	vectors, err := filepath.Abs("../../testdata/vectors")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	scripts, err := filepath.Abs("../../scripts")
+	require.NoError(t, err)
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("VECTORS", vectors)
+			e.Setenv("SCRIPTS", scripts)
+			e.Setenv("XDG_CACHE_HOME", cache)
+			e.Defer(func() { endDevnet(e.WorkDir) })
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			_, err := devnet.Programs(filepath.Join(scripts, "devnet"))
+			return err == nil || os.Getenv("PRODUCTID_REQUIRE") == "all", nil // [devnet] is the only one
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "card": putCard, "let": let, "alter": alter},
 	})
+}
+
+// endDevnet stops the network that a script left running.
+func endDevnet(work string) {
+	if n, err := devnet.Open(filepath.Join(work, "productid-data", "devnet")); err == nil {
+		n.Down() // a script that failed says so itself
+	}
 }
 
 // exits runs a program and wants one exit code: exits 3 productid tap verify …

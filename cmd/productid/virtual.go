@@ -127,16 +127,22 @@ func stopper(cmd *exec.Cmd, stdin io.Closer) func() {
 // scriptPath finds a script of the source tree: in the folder that PRODUCTID_SCRIPTS names, else from beside the binary.
 // The working folder is not looked at: what lies there is whoever's.
 func (a *app) scriptPath(name string) (string, error) {
-	folder := a.env(variable("scripts"))
-	if self, err := os.Executable(); folder == "" && err == nil {
-		folder = filepath.Join(filepath.Dir(self), "..", "scripts")
-	}
+	folder := a.scripts()
 	path := filepath.Join(folder, name)
 	if info, err := os.Stat(path); folder != "" && err == nil && info.Mode().IsRegular() {
 		return filepath.Abs(path)
 	}
 	return "", &console.Problem{Code: "no_scripts", What: "starting the virtual card", Why: name + " is not beside this program",
 		Next: "make demo in the source tree runs it, or PRODUCTID_SCRIPTS names its folder scripts; or give --reader", Exit: console.Reader}
+}
+
+// scripts is where the scripts should be; empty when nothing tells.
+func (a *app) scripts() string {
+	folder := a.env(variable("scripts"))
+	if self, err := os.Executable(); folder == "" && err == nil {
+		folder = filepath.Join(filepath.Dir(self), "..", "scripts")
+	}
+	return folder
 }
 
 // tail keeps the last of what a script says, to tell why it failed. It is read after the script ended.

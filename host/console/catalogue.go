@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 
+	"github.com/productid/productid/host/devnet"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
@@ -27,7 +28,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -158,6 +159,17 @@ func ofFormats() []entry {
 		is(channel.ErrMalformed, No, "malformed", "malformed: it does not follow the format", next),
 		is(ndef.ErrMalformed, No, "malformed", "malformed: it is no NDEF message with a URI", next),
 		is(apdu.ErrMalformed, Reader, "malformed", "malformed: it is no APDU, or no answer to one", "take the card off and put it on again"),
+	}
+}
+
+func ofDevnets() []entry {
+	return []entry{
+		is(devnet.ErrNotBuilt, Failure, "no_devnet_programs", "hornet, its coordinator or the keeper is not built for this source tree", "make devnet builds them, in about five minutes the first time"),
+		is(devnet.ErrNoNetwork, Failure, "no_devnet", "the folder holds no devnet", "productid devnet up makes one; --dir names another folder"),
+		is(devnet.ErrForeign, Failure, "other_devnet", "the folder holds something else, or a devnet of another shape", "name another folder by --dir, or leave --nodes out"),
+		is(devnet.ErrLost, Failure, "devnet_lost", "its nodes were killed, and hornet's databases do not survive that", "remove the folder and bring a new one up; with --nodes 3 one node may be lost"),
+		is(devnet.ErrDown, Failure, "devnet_down", "the devnet is not up", "productid devnet up"),
+		is(devnet.ErrNoNamespace, Failure, "no_namespace", "the nodes share the machine's network", "run it as root, or where unprivileged user namespaces are allowed"),
 	}
 }
 

@@ -93,14 +93,18 @@ func dialSocket(dir, name string) (net.Conn, error) {
 	return net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), name), 5*time.Second)
 }
 
-// recorded are the processes that a keeper which does not answer any more left behind.
-func (n *Network) recorded() []process {
+// recorded is what the keeper wrote down last; empty if there was none.
+func (n *Network) recorded() (r report) {
 	text, err := os.ReadFile(filepath.Join(n.Dir, "processes.json"))
-	var r report
 	if err != nil || json.Unmarshal(text, &r) != nil {
-		return nil
+		return report{}
 	}
-	var all []process
+	return r
+}
+
+// leftovers are the processes that a keeper which does not answer any more left behind.
+func (n *Network) leftovers() (all []process) {
+	r := n.recorded()
 	for _, p := range append(r.Processes, r.Keeper) {
 		if alive(p.PID, p.Start) {
 			all = append(all, p)
@@ -114,11 +118,11 @@ func (n *Network) recorded() []process {
 func (n *Network) endLeftovers(ctx context.Context) error {
 	const polite = 40 * time.Second
 	begin, forced := time.Now(), false
-	for _, p := range n.recorded() {
+	for _, p := range n.leftovers() {
 		signal(p.PID, false)
 	}
 	for {
-		left := n.recorded()
+		left := n.leftovers()
 		if len(left) == 0 {
 			return nil
 		}

@@ -46,12 +46,13 @@ var (
 	ErrNoNamespace = errors.New("the nodes have no network of their own")
 )
 
-// Options says what network to bring up. One that is in the folder already keeps its own Nodes, Milestone, Fast and KeepMilestones.
+// Options says what network to bring up. One that is in the folder already keeps its own Milestone, Fast and KeepMilestones; other
+// Nodes than its own are refused.
 type Options struct {
 	Dir      string // where the network lives; made if it is not there
 	Programs string // the folder of hornet, coordinator and keeper, as Programs finds it
 
-	Nodes int // 1 or 3, all peered; 0 is 1
+	Nodes int // 1 or 3, all peered; 0 is what is there, 1 in a new one
 
 	// Milestone is the time between milestones; 0 is a second, or 100 ms with Fast. Below a second only with Fast.
 	Milestone time.Duration
@@ -106,6 +107,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 	}
 	n, err := Open(o.Dir)
 	if errors.Is(err, ErrNoNetwork) {
+		o.Nodes = max(o.Nodes, 1)
 		if err := create(ctx, o); err != nil {
 			return nil, fmt.Errorf("making a devnet: %w", err)
 		}
@@ -114,7 +116,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.record.Nodes != o.Nodes {
+	if o.Nodes != 0 && o.Nodes != n.record.Nodes {
 		return nil, fmt.Errorf("bringing up the devnet: %w: a devnet of %d nodes", ErrForeign, n.record.Nodes)
 	}
 	if err := n.raise(ctx, o); err != nil {
@@ -125,10 +127,7 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 
 // complete checks the options and fills in what they leave out.
 func (o *Options) complete() error {
-	if o.Nodes == 0 {
-		o.Nodes = 1
-	}
-	if o.Nodes != 1 && o.Nodes != 3 {
+	if o.Nodes != 0 && o.Nodes != 1 && o.Nodes != 3 {
 		return fmt.Errorf("a devnet has 1 node or 3, not %d", o.Nodes)
 	}
 	if o.Milestone == 0 {
@@ -184,8 +183,9 @@ func Open(dir string) (*Network, error) {
 // raise starts what does not run and waits for milestones.
 func (n *Network) raise(ctx context.Context, o Options) error {
 	r, err := n.ask(request{Do: "status"})
+	began := errors.Is(err, ErrDown)
 	switch {
-	case errors.Is(err, ErrDown):
+	case began:
 		if err := n.endLeftovers(ctx); err != nil {
 			return err
 		}
@@ -203,11 +203,11 @@ func (n *Network) raise(ctx context.Context, o Options) error {
 			}
 		}
 	}
-	if err := n.whole(ctx); err != nil {
-		n.unbind()
-		return err
+	err = n.whole(ctx)
+	if err != nil && began {
+		n.Down() // what did not come up is not left half up; that it did not is what there is to say
 	}
-	return nil
+	return err
 }
 
 // whole waits for all nodes to follow growing milestones, and replaces those that turn out to be lost.

@@ -62,10 +62,27 @@ func (n *Network) Status(ctx context.Context) Status {
 	}
 	r, err := n.ask(request{Do: "status"})
 	if err != nil {
+		s.fill(n.recorded())
+		for i := range s.Nodes {
+			if node := &s.Nodes[i]; node.State != StateKilled {
+				node.State, node.PID = StateStopped, 0
+			}
+		}
+		s.Coordinator = StateStopped
 		s.Advice = append(s.Advice, fmt.Sprintf("%v: productid devnet up brings it up, with what it holds", err))
 		return s
 	}
 	s.Up, s.Own, s.Cut = true, r.Namespace, r.Cut
+	s.fill(r)
+	if !s.Cut {
+		s.askNodes(ctx)
+	}
+	s.advise()
+	return s
+}
+
+// fill takes over what the keeper knows of the processes.
+func (s *Status) fill(r report) {
 	for _, p := range r.Processes {
 		if p.Name == coordinatorName {
 			s.Coordinator = State(p.State)
@@ -76,11 +93,6 @@ func (n *Network) Status(ctx context.Context) Status {
 			}
 		}
 	}
-	if !s.Cut {
-		s.askNodes(ctx)
-	}
-	s.advise()
-	return s
 }
 
 func (s *Status) askNodes(ctx context.Context) {
