@@ -1,6 +1,6 @@
 // Package vectors runs files of test vectors against this build: those of testdata/vectors, and those that somebody else's
 // implementation wrote. Each vector names the class of answer it expects, "ok" or that of a failure (tap.Class,
-// channel.Class); a vector that is answered otherwise is a difference.
+// channel.Class, "invalid_proof"); a vector that is answered otherwise is a difference.
 package vectors
 
 import (
@@ -29,7 +29,7 @@ type Difference struct {
 	Got  string `json:"got"`
 }
 
-// Run runs the vectors of one file, whose text is a JSON object with the format "tap v1" or "pidc1". The error is
+// Run runs the vectors of one file, whose text is a JSON object with the format "tap v1", "pidc1" or "proofs v1". The error is
 // ErrMalformed, also for a file with no vectors in it; then none of the file's vectors was counted.
 func (t *Tally) Run(file string, text []byte) error {
 	before := t.Vectors
@@ -53,6 +53,8 @@ func (t *Tally) run(text []byte) error {
 		return t.taps(text)
 	case "pidc1":
 		return t.channels(text)
+	case "proofs v1":
+		return t.proofs(text)
 	}
 	return fmt.Errorf("%w: its format is %.20q", ErrMalformed, head.Format)
 }

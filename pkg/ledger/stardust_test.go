@@ -50,6 +50,12 @@ func newOnStardust(seed byte) *onStardust {
 	return &onStardust{author: author, chain: stardusttest.Chain{Network: network, Channel: id[:], Author: signer, Issuer: stardustOwner}}
 }
 
+// authorKey returns the public key of the channel's author.
+func authorKey(c *onStardust) ed25519.PublicKey {
+	id := c.author.Channel()
+	return id[:]
+}
+
 func (c *onStardust) sign(t testing.TB, body string) channel.Message {
 	m, err := c.author.Sign(channel.Draft{Number: c.next, Prev: c.prev, Time: recorded, Body: []byte(body)})
 	require.NoError(t, err)
@@ -144,36 +150,46 @@ func TestPolicyRefusesStardust(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestOnlyTheChannelsStateProves: blocks that a milestone applied, with the message
-// in them, and that are no state of the channel.
-func TestOnlyTheChannelsStateProves(t *testing.T) {
+// stateThatProvesNothing is a transaction that a milestone applied, with the message
+// in it, and that makes no state of the channel.
+type stateThatProvesNothing struct {
+	name   string
+	number uint64 // of the message whose transaction is edited
+	edit   func(*iotago.TransactionEssence)
+}
+
+func statesThatProveNothing() []stateThatProvesNothing {
 	output := func(e *iotago.TransactionEssence) *iotago.AliasOutput { return e.Outputs[0].(*iotago.AliasOutput) }
 	stranger := stardusttest.Address(stardusttest.Key(9).Public().(ed25519.PublicKey))
-	for name, row := range map[string]struct {
-		number uint64 // of the message that is edited
-		edit   func(*iotago.TransactionEssence)
-	}{
-		"other state index": {1, func(e *iotago.TransactionEssence) { output(e).StateIndex++ }},
-		"state index wraps": {1, func(e *iotago.TransactionEssence) { output(e).StateIndex-- }},
-		"other state controller": {1, func(e *iotago.TransactionEssence) {
-			output(e).Conditions[0] = &iotago.StateControllerAddressUnlockCondition{Address: stranger}
-		}},
-		"other channel": {1, func(e *iotago.TransactionEssence) {
+	controlledBy := func(e *iotago.TransactionEssence, a iotago.Address) {
+		output(e).Conditions[0] = &iotago.StateControllerAddressUnlockCondition{Address: a}
+	}
+	issuedBy := func(e *iotago.TransactionEssence, a iotago.Address) {
+		output(e).ImmutableFeatures[0] = &iotago.IssuerFeature{Address: a}
+	}
+	return []stateThatProvesNothing{
+		{"state index ahead of the number", 1, func(e *iotago.TransactionEssence) { output(e).StateIndex++ }},
+		{"state index behind the number", 1, func(e *iotago.TransactionEssence) { output(e).StateIndex-- }},
+		{"state controller is not the author", 1, func(e *iotago.TransactionEssence) { controlledBy(e, stranger) }},
+		{"alias of another channel", 1, func(e *iotago.TransactionEssence) {
 			output(e).ImmutableFeatures[1] = &iotago.MetadataFeature{Data: make([]byte, 32)}
 		}},
-		"no channel": {1, func(e *iotago.TransactionEssence) { output(e).ImmutableFeatures = output(e).ImmutableFeatures[:1] }},
-		"no issuer":  {1, func(e *iotago.TransactionEssence) { output(e).ImmutableFeatures = output(e).ImmutableFeatures[1:] }},
-		"issuer zero": {1, func(e *iotago.TransactionEssence) {
-			output(e).ImmutableFeatures[0] = &iotago.IssuerFeature{Address: &iotago.Ed25519Address{}}
-		}},
-		"message and more":      {1, func(e *iotago.TransactionEssence) { output(e).StateMetadata = append(output(e).StateMetadata, 0) }},
-		"message twice":         {1, func(e *iotago.TransactionEssence) { e.Outputs = append(e.Outputs, output(e)) }},
-		"network of another":    {1, func(e *iotago.TransactionEssence) { e.NetworkID++ }},
-		"first on an old alias": {0, func(e *iotago.TransactionEssence) { output(e).AliasID = iotago.AliasID{1} }},
-		"first by another issuer": {0, func(e *iotago.TransactionEssence) {
-			output(e).ImmutableFeatures[0] = &iotago.IssuerFeature{Address: stranger}
-		}},
-	} {
+		{"alias of no channel", 1, func(e *iotago.TransactionEssence) { output(e).ImmutableFeatures = output(e).ImmutableFeatures[:1] }},
+		{"alias without issuer", 1, func(e *iotago.TransactionEssence) { output(e).ImmutableFeatures = output(e).ImmutableFeatures[1:] }},
+		{"alias whose issuer is zeros", 1, func(e *iotago.TransactionEssence) { issuedBy(e, &iotago.Ed25519Address{}) }},
+		{"state metadata are the message and a byte", 1, func(e *iotago.TransactionEssence) { output(e).StateMetadata = append(output(e).StateMetadata, 0) }},
+		{"two outputs have the message", 1, func(e *iotago.TransactionEssence) { e.Outputs = append(e.Outputs, output(e)) }},
+		{"transaction for another network", 1, func(e *iotago.TransactionEssence) { e.NetworkID++ }},
+		{"number 0 on an alias that was there", 0, func(e *iotago.TransactionEssence) { output(e).AliasID = iotago.AliasID{1} }},
+		{"creation that the issuer did not sign", 0, func(e *iotago.TransactionEssence) { issuedBy(e, stranger) }},
+		{"payload in the essence", 0, func(e *iotago.TransactionEssence) { e.Payload = &iotago.TaggedData{Tag: []byte("tag")} }},
+		{"alias with a foundry", 1, func(e *iotago.TransactionEssence) { output(e).FoundryCounter = 1 }},
+		{"input twice", 1, func(e *iotago.TransactionEssence) { e.Inputs = append(e.Inputs, e.Inputs[0]) }},
+	}
+}
+
+func TestOnlyTheChannelsStateProves(t *testing.T) {
+	for _, row := range statesThatProveNothing() {
 		c := newOnStardust(1)
 		for range row.number {
 			c.record(t, "before")
@@ -181,7 +197,7 @@ func TestOnlyTheChannelsStateProves(t *testing.T) {
 		c.chain.Edit = row.edit
 		m, proof := c.record(t, "body")
 		_, err := coordinator(2, coordinators...).Verify(m, proof.Proof())
-		assert.ErrorIs(t, err, ledger.ErrInvalidProof, name)
+		assert.ErrorIs(t, err, ledger.ErrInvalidProof, row.name)
 	}
 }
 
