@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1, "host/devnet": 1,
 	"host/ledger/tlog": 2, "host/secrets": 2, "pkg/record": 2,
 	"host/registry": 3, "host/ledger/tiles": 3,
-	"host/validation": 4, "host/station": 4, "host/settings": 4,
+	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4,
 	"host/console": 5, "host/vectors": 5,
 	"cmd/productid": 6,
 }
@@ -44,7 +44,7 @@ var importers = map[string][]string{
 	"golang.org/x/term":               {"host/console"},
 	"golang.org/x/crypto":             {"pkg/channel", "pkg/stardust", "host/devnet"},
 	"github.com/iotaledger":           {"pkg/stardust/stardusttest"},
-	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/ledger/tiles", "host/secrets", "host/vectors", "cmd/productid"},
+	"golang.org/x/mod":                {"pkg/ledger", "host/ledger/tlog", "host/ledger/tiles", "host/ledger/mirror", "host/secrets", "host/vectors", "cmd/productid"},
 	"filippo.io/age":                  {"host/secrets"},
 	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest", "pkg/stardust/stardusttest"},
 	"pgregory.net/rapid":              {"pkg/ledger/ledgertest"},

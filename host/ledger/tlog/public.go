@@ -162,8 +162,8 @@ func (l *Log) Payload(ctx context.Context, digest [sha256.Size]byte) (payload []
 	return payload, nil
 }
 
-// Evidence returns messages of a channel as Range does, each with its proof under
-// one and the same checkpoint.
+// Evidence returns messages of a channel as Range does, each with its proof as Prove
+// makes it.
 func (l *Log) Evidence(ctx context.Context, id channel.ID, from uint64, n int) (evidence []ledger.Evidence, err error) {
 	err = l.read(ctx, func(v *view) error {
 		c, err := v.begun(id)
@@ -175,7 +175,7 @@ func (l *Log) Evidence(ctx context.Context, id channel.ID, from uint64, n int) (
 			return err
 		}
 		for _, e := range entries {
-			r, err := v.receipt(e)
+			r, err := v.best(e)
 			if err != nil {
 				return err
 			}

@@ -13,11 +13,15 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
-// Await returns the receipt of a recorded message; nothing here takes time. Right
-// after Submit it is the same receipt.
+// Await returns the receipt of a recorded message. Final takes no time: right after
+// Submit it is the same receipt. Witnessed comes when a quorum of Options.Witnesses has
+// cosigned a checkpoint that covers the message, and the proof is under that one.
 func (l *Log) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (receipt ledger.Receipt, err error) {
-	if phase > ledger.Final {
-		return ledger.Receipt{}, fmt.Errorf("awaiting %s on a log: %w", phase, ledger.ErrNoPhase)
+	switch {
+	case phase > l.highest():
+		return ledger.Receipt{}, fmt.Errorf("awaiting %s on this log: %w", phase, ledger.ErrNoPhase)
+	case phase > ledger.Final:
+		return l.awaitWitnessed(ctx, r)
 	}
 	if issued, ok := l.issued.get(r.Hash); ok && issued.Channel == r.Channel && issued.Number == r.Number {
 		return issued, errors.Join(ctx.Err(), l.usable())
@@ -68,14 +72,15 @@ func (l *Log) Range(ctx context.Context, id channel.ID, from uint64, n int) (ent
 	return entries, nil
 }
 
-// Prove returns a proof of message n of a channel under the newest checkpoint.
+// Prove returns a proof of message n of a channel: under the newest checkpoint that a
+// quorum of Options.Witnesses cosigned if it covers the message, else under the newest.
 func (l *Log) Prove(ctx context.Context, id channel.ID, n uint64) (proof ledger.Proof, err error) {
 	err = l.read(ctx, func(v *view) error {
 		e, err := v.find(id, n)
 		if err != nil {
 			return err
 		}
-		r, err := v.receipt(e)
+		r, err := v.best(e)
 		proof = r.Proof
 		return err
 	})
@@ -103,11 +108,16 @@ func (v *view) find(id channel.ID, n uint64) (ledger.Entry, error) {
 	return v.message(c, int64(n))
 }
 
-// Checkpoint returns the newest signed checkpoint, C2SP tlog-checkpoint.
+// Checkpoint returns the newest signed checkpoint, C2SP tlog-checkpoint, with the
+// cosignatures that Cosign kept of this very one.
 func (l *Log) Checkpoint(ctx context.Context) (text []byte, err error) {
 	err = l.read(ctx, func(v *view) error {
-		text = bytes.Clone(v.tree.text)
-		return nil
+		c, err := v.cosigned()
+		if text = v.tree.text; c != nil && c.Size == v.tree.Size {
+			text = c.text
+		}
+		text = bytes.Clone(text)
+		return err
 	})
 	return text, err
 }

@@ -13,7 +13,7 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint *sql.Stmt
+	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint, setCosigned *sql.Stmt
 }
 
 // rowColumns are what row.scan reads.
@@ -26,6 +26,7 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		text string
 	}{
 		{&s.checkpoint, "SELECT checkpoint, coalesce((SELECT max(leaf) FROM entry), -1) FROM log"},
+		{&s.cosigned, "SELECT checkpoint FROM cosigned"},
 		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
 		{&s.hashesFrom, "SELECT leaf, hashes FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
 		{&s.payload, "SELECT payload FROM entry WHERE substr(stub, 93, 32) = $1 LIMIT 1"},
@@ -37,6 +38,7 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
 		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
 		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
+		{&s.setCosigned, "INSERT INTO cosigned (id, checkpoint) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checkpoint = excluded.checkpoint"},
 	} {
 		stmt, err := compile(ctx, p.text)
 		if err != nil {

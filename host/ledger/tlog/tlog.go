@@ -77,6 +77,10 @@ type Options struct {
 	// which an installation begins: a second log under a key that signed another is
 	// a fork, and whoever mistyped a name would get one.
 	Create bool
+	// Witnesses are the verifier keys of those whose cosignatures Cosign is given, and
+	// Quorum is how many of them make a message Witnessed; 0 if none do.
+	Witnesses []string
+	Quorum    int
 	// Hook, when set, observes the writing goroutine: see store.Options.
 	Hook func(point string)
 }
@@ -95,6 +99,7 @@ type Log struct {
 	issued   *recent[channel.Hash, ledger.Receipt] // of messages recorded here
 	verified atomic.Pointer[signedTree]            // the newest read
 	signed   atomic.Pointer[signedTree]            // the newest of this process, perhaps not committed
+	cosigned atomic.Pointer[cosignedTree]          // the newest read
 	frontier frontier                              // of the writing goroutine alone
 
 	closing sync.Once
@@ -119,6 +124,10 @@ const (
 // store.Open, [ErrMissing], [ErrOtherLog], [ErrCorrupt].
 func Open(ctx context.Context, name string, o Options) (*Log, error) {
 	verifier, err := note.NewVerifier(o.Signer.VerifierKey())
+	if err == nil {
+		trusted := ledger.Policy{Logs: []ledger.LogKey{{Origin: o.Origin, Key: o.Signer.VerifierKey()}}, Witnesses: o.Witnesses, Quorum: o.Quorum}
+		err = trusted.Check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
 	}
@@ -265,7 +274,7 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 		Origin:      l.o.Origin,
 		VerifierKey: l.o.Signer.VerifierKey(),
 		MaxMessage:  channel.MaxMessage,
-		Highest:     ledger.Final,
+		Highest:     l.highest(),
 		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
 		Retention:   "for ever",
 		Finality:    "when the batch's transaction is synced, before Submit returns",
@@ -278,6 +287,14 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 		return ledger.Info{}, err
 	}
 	return info, nil
+}
+
+// highest is the last phase that messages reach.
+func (l *Log) highest() ledger.Phase {
+	if l.o.Quorum > 0 {
+		return ledger.Witnessed
+	}
+	return ledger.Final
 }
 
 // Close lets the batch in hand finish, ends every Follow and closes the database.

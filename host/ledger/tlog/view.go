@@ -237,12 +237,15 @@ func (v *view) entry(r row) (ledger.Entry, error) {
 
 // checkLeaf walks from an entry's leaf to the checkpoint's root, and returns
 // ErrCorrupt when it does not get there.
-func (v *view) checkLeaf(e ledger.Entry) error {
-	if e.Index >= v.tree.Size {
-		return corrupt("leaf %d is outside the tree of %d", e.Index, v.tree.Size)
+func (v *view) checkLeaf(e ledger.Entry) error { return v.checkUnder(v.tree, e) }
+
+// checkUnder is checkLeaf for a checkpoint of this log that may be older.
+func (v *view) checkUnder(t *signedTree, e ledger.Entry) error {
+	if e.Index >= t.Size {
+		return corrupt("leaf %d is outside the tree of %d", e.Index, t.Size)
 	}
 	var nodes []int64
-	path, err := merkle.ProveRecord(int64(v.tree.Size), int64(e.Index), merkle.HashReaderFunc(func(indexes []int64) ([]merkle.Hash, error) {
+	path, err := merkle.ProveRecord(int64(t.Size), int64(e.Index), merkle.HashReaderFunc(func(indexes []int64) ([]merkle.Hash, error) {
 		nodes = indexes
 		return v.ReadHashes(indexes)
 	}))
@@ -250,8 +253,8 @@ func (v *view) checkLeaf(e ledger.Entry) error {
 		return err
 	}
 	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
-	if err := merkle.CheckRecord(path, int64(v.tree.Size), v.tree.Root, int64(e.Index), leaf.Hash()); err != nil {
-		return corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, v.tree.Size, err)
+	if err := merkle.CheckRecord(path, int64(t.Size), t.Root, int64(e.Index), leaf.Hash()); err != nil {
+		return corrupt("leaf %d is not under the checkpoint of %d: %w", e.Index, t.Size, err)
 	}
 	if v.committed {
 		for _, index := range nodes {
@@ -263,15 +266,20 @@ func (v *view) checkLeaf(e ledger.Entry) error {
 
 // receipt returns the receipt of a verified entry, with its proof.
 func (v *view) receipt(e ledger.Entry) (ledger.Receipt, error) {
-	if err := v.checkLeaf(e); err != nil {
+	return v.receiptUnder(v.tree, e, ledger.Final)
+}
+
+// receiptUnder returns the receipt with a proof under this checkpoint of the log.
+func (v *view) receiptUnder(t *signedTree, e ledger.Entry, phase ledger.Phase) (ledger.Receipt, error) {
+	if err := v.checkUnder(t, e); err != nil {
 		return ledger.Receipt{}, err
 	}
 	leaf := ledger.Leaf{Time: e.Time, Stub: e.Message.Stub()}
-	proof, err := ledger.NewLogProof(leaf, e.Index, v.tree.Size, v.tree.text, v)
+	proof, err := ledger.NewLogProof(leaf, e.Index, t.Size, t.text, v)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return e.Receipt(v.log.o.Origin, ledger.Final, proof), nil
+	return e.Receipt(v.log.o.Origin, phase, proof), nil
 }
 
 // errNoLog is of a file whose log was taken away.
