@@ -57,7 +57,7 @@ func configurable(name string) bool {
 	switch name {
 	case "yes", "dry-run", "exec", "receipt", "out", "help", "version", "config",
 		"action", "payload", "idempotency-key", "nonce", "context",
-		"subject", "gtin", "lot", "serial", "operator":
+		"subject", "gtin", "lot", "serial", "operator", "product-url", "login-required":
 		return false
 	}
 	return true

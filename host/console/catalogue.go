@@ -10,6 +10,7 @@ import (
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
+	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/simcard"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/store"
@@ -140,6 +141,9 @@ func ofCards() []entry {
 
 func ofRequests() []entry {
 	return []entry{
+		is(settings.ErrNoService, No, "not_in_service", "the card is not in service, so nothing about it can be set", "productid card personalise puts a card in service; a revoked one stays as it is"),
+		is(settings.ErrOvertaken, Failure, "overtaken", "somebody else set the card meanwhile, and that is in force", "productid card settings show tells what holds; run it again if it is still wanted"),
+		is(settings.ErrUnreadable, Failure, "settings_unreadable", "the settings in force cannot be read: the settings channel does not hold them", "productid card settings put writes new ones; look for a ledger that lost messages"),
 		is(validation.ErrRetryKey, Usage, "short_key", "the idempotency key is shorter than 22 characters, so that others might find it", "give 128 random bits as text: openssl rand -hex 16"),
 	}
 }

@@ -33,7 +33,7 @@ func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Iss
 	first, err := l.Range(ctx, author.Channel(), 0, 1)
 	switch {
 	case err == nil && len(first) == 1:
-		return submit(ctx, l, first[0].Message) // identical bytes: the first receipt
+		return ledger.Record(ctx, l, first[0].Message) // identical bytes: the first receipt
 	case err != nil && !errors.Is(err, ledger.ErrNoChannel):
 		return ledger.Receipt{}, err
 	}
@@ -44,7 +44,11 @@ func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Iss
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	body, err := record.IssuerOpened{Name: i.Name, URL: i.URL, Log: info.Origin, Next: i.Successor()}.Encode()
+	opened := record.IssuerOpened{Name: i.Name, URL: i.URL, Log: info.Origin, Next: i.Successor()}
+	if info.Kind == "stardust" {
+		opened.Log, opened.Network = "", info.Origin
+	}
+	body, err := opened.Encode()
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
@@ -52,17 +56,9 @@ func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Iss
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	receipt, err := submit(ctx, l, m)
+	receipt, err := ledger.Record(ctx, l, m)
 	if taken, lost := errors.AsType[*ledger.Conflict](err); lost { // opened just now, under another name
-		return submit(ctx, l, taken.Winner.Message)
+		return ledger.Record(ctx, l, taken.Winner.Message)
 	}
 	return receipt, err
-}
-
-func submit(ctx context.Context, l ledger.Ledger, m channel.Message) (ledger.Receipt, error) {
-	receipt, err := l.Submit(ctx, m)
-	if err != nil {
-		return ledger.Receipt{}, err
-	}
-	return l.Await(ctx, receipt, ledger.Final)
 }

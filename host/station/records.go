@@ -125,11 +125,7 @@ func (s *Station) append(ctx context.Context, author *channel.Author, head *ledg
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	receipt, err := s.Ledger.Submit(ctx, message)
-	if err != nil {
-		return ledger.Receipt{}, err
-	}
-	return s.Ledger.Await(ctx, receipt, ledger.Final)
+	return ledger.Record(ctx, s.Ledger, message)
 }
 
 // place says where on the ledger a message stands, and under which checkpoint that is proved.
