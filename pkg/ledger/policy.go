@@ -188,11 +188,7 @@ func (p Policy) verifyLog(m channel.Message, proof Proof) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	checkpoint, err := p.checkpoint(parsed.Checkpoint)
-	if err != nil {
-		return Receipt{}, err
-	}
-	phase, err := p.witnessed(parsed.Checkpoint)
+	checkpoint, phase, err := p.Checkpoint(parsed.Checkpoint)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -223,6 +219,21 @@ func (p Policy) witnessed(checkpoint []byte) (Phase, error) {
 		return 0, fmt.Errorf("checkpoint has %d of %d cosignatures that the policy asks for: %w", len(found), p.Quorum, ErrInvalidProof)
 	}
 	return Witnessed, nil
+}
+
+// Checkpoint opens the signed checkpoint of a log that the policy trusts and says how
+// far it is, as Verify does: for who checks many leaves under one. It returns
+// ErrInvalidProof.
+func (p Policy) Checkpoint(text []byte) (Checkpoint, Phase, error) {
+	c, err := p.checkpoint(text)
+	if err != nil {
+		return Checkpoint{}, 0, err
+	}
+	phase, err := p.witnessed(text)
+	if err != nil {
+		return Checkpoint{}, 0, err
+	}
+	return c, phase, nil
 }
 
 // checkpoint opens a signed checkpoint with the keys that the policy has for its origin.

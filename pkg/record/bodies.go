@@ -146,7 +146,7 @@ func (b Tap) check() error {
 		return malformed("both payload and payloadHash")
 	}
 	if b.Payload != nil {
-		if err := checkIJSON(b.Payload); err != nil {
+		if err := CheckIJSON(b.Payload); err != nil {
 			return fmt.Errorf("payload: %w", err)
 		}
 	}

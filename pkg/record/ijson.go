@@ -16,8 +16,8 @@ const (
 	maxInteger = 1<<53 - 1 // RFC 7493 §2.2: what every reader's double holds exactly
 )
 
-// checkIJSON says whether b is one I-JSON value (RFC 7493) and nothing else.
-func checkIJSON(b []byte) error {
+// CheckIJSON says whether b is one I-JSON value (RFC 7493) and nothing else.
+func CheckIJSON(b []byte) error {
 	s, err := newScanner(b)
 	if err != nil {
 		return err

@@ -1,0 +1,35 @@
+package bundle
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// FuzzVerify: nothing panics, every refusal has a class, and what is accepted is accepted as it is written again, with the same report.
+func FuzzVerify(f *testing.F) {
+	signer, err := ledger.NewSigner(signerKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	policy := ledger.Policy{Logs: []ledger.LogKey{{Origin: origin, Key: signer.VerifierKey()}}}
+	now := begin.Add(time.Hour)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Verify(data, policy, now)
+		if err != nil {
+			if Class(err) == "" || !reflect.DeepEqual(r, Report{}) {
+				t.Fatalf("%v with %v", r, err)
+			}
+			return
+		}
+		read, err := parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Verify(read.marshal(), policy, now); err != nil || !reflect.DeepEqual(r, again) {
+			t.Fatalf("%v became %v: %v", r, again, err)
+		}
+	})
+}

@@ -1,0 +1,247 @@
+package bundle
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+)
+
+// Verify checks a bundle under a policy, at the time now, and says what it proves. It
+// needs nothing else. The error names the first thing that does not hold; Class
+// tells its class. A record that does not hold is no error: as in a registry, it is named and
+// changes nothing. Nothing is believed of a bundle that is refused.
+func Verify(data []byte, policy ledger.Policy, now time.Time) (Report, error) {
+	f, err := parse(data)
+	if err != nil {
+		return Report{}, err
+	}
+	v := &verifier{file: f, policy: policy, now: now}
+	for _, check := range []func() error{
+		v.messages, v.issuerChannel, v.tapChannel, v.proofs, v.issuer, v.fold, v.checkHead, v.checkAnchor,
+	} {
+		if err := check(); err != nil {
+			return Report{}, fmt.Errorf("bundle of card %v: %w", f.card, err)
+		}
+	}
+	return v.report(), nil
+}
+
+// verifier is a bundle on its way through the checks.
+type verifier struct {
+	*file
+	policy ledger.Policy
+	now    time.Time
+
+	checkpoint ledger.Checkpoint
+	phase      ledger.Phase
+	states     *record.Map
+	found      record.Card
+	anchored   ledger.Receipt
+}
+
+// messages reads every message and checks its signature.
+func (v *verifier) messages() error {
+	for _, e := range v.entries() {
+		m, err := channel.Parse(e.raw)
+		if err != nil {
+			return fmt.Errorf("message at leaf %d: %w", e.index, err)
+		}
+		e.message = m
+	}
+	return nil
+}
+
+// entries are all the messages of the bundle, in its order.
+func (f *file) entries() []*entry {
+	all := []*entry{&f.opening, &f.registration}
+	for i := range f.taps {
+		all = append(all, &f.taps[i])
+	}
+	return all
+}
+
+// issuerChannel wants opening and registration on one public channel. What stands between them is not in the bundle.
+func (v *verifier) issuerChannel() error {
+	opening, m := v.opening.message, v.registration.message
+	if err := opening.Check(opening.Channel(), channel.Public, 0, channel.Hash{}); err != nil {
+		return fmt.Errorf("opening: %w", err)
+	}
+	number, prev := max(m.Number(), 1), m.Prev()
+	if number == 1 {
+		prev = opening.Hash()
+	}
+	if err := m.Check(opening.Channel(), channel.Public, number, prev); err != nil {
+		return fmt.Errorf("registration: %w", err)
+	}
+	return inOrder(v.opening, v.registration)
+}
+
+// tapChannel wants the messages of one public channel, from the first on and without a gap.
+func (v *verifier) tapChannel() error {
+	var prev channel.Hash
+	for i, e := range v.taps {
+		if err := e.message.Check(v.taps[0].message.Channel(), channel.Public, uint64(i), prev); err != nil {
+			return fmt.Errorf("tap channel: %w", err)
+		}
+		if i > 0 {
+			if err := inOrder(v.taps[i-1], e); err != nil {
+				return fmt.Errorf("tap channel: %w", err)
+			}
+		}
+		prev = e.message.Hash()
+	}
+	return nil
+}
+
+// inOrder wants two messages of one channel at places of the ledger in the same order.
+func inOrder(a, b entry) error {
+	if a.index >= b.index || a.time.After(b.time) {
+		return fmt.Errorf("message %d stands in the ledger before message %d: %w",
+			b.message.Number(), a.message.Number(), channel.ErrBrokenChain)
+	}
+	return nil
+}
+
+// inLedger are the entries in the ledger's order.
+func (f *file) inLedger() []*entry {
+	all := f.entries()
+	slices.SortStableFunc(all, func(a, b *entry) int { return cmp.Compare(a.index, b.index) })
+	return all
+}
+
+// proofs checks all messages against the one checkpoint.
+func (v *verifier) proofs() error {
+	var err error
+	if v.checkpoint, v.phase, err = v.policy.Checkpoint([]byte(v.log.checkpoint)); err != nil {
+		return err
+	}
+	return v.inTree()
+}
+
+// inTree wants every message to be the leaf that it says in the checkpoint's tree.
+func (v *verifier) inTree() error {
+	var leaves []leafHash
+	for _, e := range v.inLedger() {
+		if n := len(leaves); n > 0 && leaves[n-1].index == e.index {
+			return fmt.Errorf("two messages at leaf %d: %w", e.index, ledger.ErrInvalidProof)
+		}
+		leaves = append(leaves, leafHash{e.index, ledger.Leaf{Time: e.time, Stub: e.message.Stub()}.Hash()})
+	}
+	computed, err := root(v.checkpoint.Size, leaves, v.log.hashes)
+	if err == nil && computed != v.checkpoint.Root {
+		err = errTree
+	}
+	if err != nil {
+		return fmt.Errorf("log %s: %w: %w", v.checkpoint.Origin, err, ledger.ErrInvalidProof)
+	}
+	return nil
+}
+
+// issuer wants an issuer of the policy, where that names any.
+func (v *verifier) issuer() error {
+	issuer := v.opening.message.Channel()
+	if len(v.policy.Issuers) > 0 && !slices.Contains(v.policy.Issuers, issuer) {
+		return fmt.Errorf("issuer %s: %w", issuer, ErrUntrustedIssuer)
+	}
+	return nil
+}
+
+// fold gives the messages to the one reducer, in the ledger's order.
+func (v *verifier) fold() error {
+	v.states = record.NewMap()
+	for _, e := range v.inLedger() {
+		if e.index == v.registration.index {
+			if err := v.skipToRegistration(); err != nil {
+				return err
+			}
+		}
+		if err := record.Fold(v.states, ledger.Entry{Message: e.message, Time: e.time, Index: e.index}); err != nil {
+			return err
+		}
+	}
+	card, found, err := v.states.Card(v.card)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w%s", ErrNotRegistered, v.reason())
+	}
+	if len(v.taps) > 0 && v.taps[0].message.Channel() != card.Taps {
+		return fmt.Errorf("messages of channel %s, and the card's is %s: %w", v.taps[0].message.Channel(), card.Taps, channel.ErrWrongChannel)
+	}
+	v.found = card
+	return nil
+}
+
+// skipToRegistration goes over the messages of the issuer's channel that are not in the bundle: the ledger numbers them, the
+// registration names the one before it, and none of them makes it hold.
+func (v *verifier) skipToRegistration() error {
+	issuer, found, err := v.states.Issuer(v.registration.message.Channel())
+	if err != nil || !found {
+		return err
+	}
+	m := v.registration.message
+	issuer.Head.Number, issuer.Head.Hash = m.Number()-1, m.Prev()
+	return v.states.PutIssuer(issuer)
+}
+
+// reason says why the registration does not hold, as far as that is known.
+func (v *verifier) reason() string {
+	for _, r := range v.states.Rejections() {
+		if r.Index == v.registration.index {
+			return ": " + string(r.Reason)
+		}
+	}
+	return ""
+}
+
+// checkHead checks the author's word that the last message is the newest.
+func (v *verifier) checkHead() error {
+	if v.head == nil {
+		return nil
+	}
+	newest := v.taps[len(v.taps)-1].message
+	signed := channel.SignedHead{
+		Channel: newest.Channel(), Number: newest.Number(), Hash: newest.Hash(), Time: v.head.time,
+		LogSize: v.checkpoint.Size, LogRoot: channel.Hash(v.checkpoint.Root), Signature: v.head.signature,
+	}
+	if err := signed.Verify(); err != nil {
+		return err
+	}
+	if v.head.time.After(v.now.Add(Skew)) {
+		return fmt.Errorf("signed at %s: %w", v.head.time.Format(time.RFC3339), ErrFutureHead)
+	}
+	return nil
+}
+
+// checkAnchor checks that another ledger recorded the bundle's checkpoint.
+func (v *verifier) checkAnchor() error {
+	if v.anchor == nil {
+		return nil
+	}
+	m, err := channel.Parse(v.anchor.raw)
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	receipt, err := v.policy.Verify(m, v.anchor.proof)
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	if receipt.Ledger == v.checkpoint.Origin {
+		return fmt.Errorf("anchor: the log is its own: %w", ledger.ErrInvalidProof)
+	}
+	body, err := m.Body()
+	if err != nil {
+		return fmt.Errorf("anchor: %w: %w", err, ledger.ErrInvalidProof)
+	}
+	if !anchors(body, v.checkpoint) {
+		return fmt.Errorf("anchor: of another checkpoint: %w", ledger.ErrInvalidProof)
+	}
+	v.anchored, v.phase = receipt, ledger.Anchored
+	return nil
+}
