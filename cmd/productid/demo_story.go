@@ -157,7 +157,7 @@ func (d *demo) recorded(ctx context.Context) (string, error) {
 		return "", unexpected(v)
 	}
 	d.receipt = v.Evidence()
-	return fmt.Sprintf("message %d of the card's channel, leaf %d of %s", v.Receipt.Number, v.Receipt.Index, v.Receipt.Ledger), nil
+	return fmt.Sprintf("message %d of the card's channel, %s", v.Receipt.Number, v.Receipt.Place()), nil
 }
 
 // replay offers the recorded URL once more.
@@ -186,7 +186,7 @@ func (d *demo) verifyReceipt(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("leaf %d of %s, with the log's key alone", p.Receipt.Index, p.Receipt.Ledger), nil
+	return p.Receipt.Place() + ", with the ledger's keys alone", nil
 }
 
 func (d *demo) checkLedger(ctx context.Context) (string, error) {

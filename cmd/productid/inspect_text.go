@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/stardust"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -104,6 +106,9 @@ func (in *inspector) checkpoint(text string) (finding, bool) {
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
 func (in *inspector) proof(text string) (finding, bool) {
+	if strings.HasPrefix(text, stardustHeader) {
+		return stardustProof(text), true
+	}
 	if !strings.HasPrefix(text, proofHeader) {
 		return finding{}, false
 	}
@@ -111,11 +116,42 @@ func (in *inspector) proof(text string) (finding, bool) {
 	if err != nil {
 		return refuse("a log's inclusion proof", "malformed", err), true
 	}
-	f := finding{Kind: "a log's inclusion proof", Holds: holdsUnknown, Why: "its form is right; it holds together with its message: productid ledger verify FILE"}
+	f := finding{Kind: "a log's inclusion proof", Holds: holdsUnknown, Why: proofAlone}
 	origin, _, _ := strings.Cut(string(p.Checkpoint), "\n")
 	f.add("log", origin)
 	f.add("leaf", fmt.Sprint(p.Index))
 	return f, true
+}
+
+const (
+	// stardustHeader begins a Stardust proof.
+	stardustHeader = "productid.dev/stardust-proof@v1"
+	proofAlone     = "its form is right; it holds together with its message: productid ledger verify FILE"
+)
+
+func stardustProof(text string) finding {
+	const kind = "a proof by a milestone of a Stardust network"
+	p, err := ledger.ParseStardustProof([]byte(text + "\n"))
+	if err != nil {
+		return refuse(kind, "malformed", err)
+	}
+	milestone, err := stardust.ParseMilestone(p.Milestone)
+	if err != nil {
+		return refuse(kind, "malformed", err)
+	}
+	block, err := stardust.ParseBlock(p.Block)
+	if err != nil {
+		return refuse(kind, "malformed", err)
+	}
+	f := finding{Kind: kind, Holds: holdsUnknown, Why: proofAlone}
+	f.add("milestone", fmt.Sprint(milestone.Index))
+	f.add("when", milestone.Time.Format(time.RFC3339))
+	f.add("block", block.ID.String())
+	for _, a := range block.Transaction.Aliases {
+		f.add("alias", a.ID.String())
+		f.add("state", fmt.Sprint(a.StateIndex))
+	}
+	return f
 }
 
 // object is anything that stands in JSON, told apart by its members.
@@ -142,7 +178,7 @@ func (in *inspector) object(text string) (finding, bool) {
 		return inspectRecord([]byte(text)), true
 	case has("ledger", "channel", "hash"):
 		return finding{Kind: "a receipt", Holds: holdsUnknown, Why: "a receipt alone is a claim; productid ledger prove makes a file that proves it"}, true
-	case has("logs"):
+	case has("logs"), has("coordinators"):
 		if _, err := ledger.ParsePolicy([]byte(text)); err != nil {
 			return refuse("a verifier's policy", "malformed", err), true
 		}
@@ -158,7 +194,7 @@ func (in *inspector) evidence(text string) finding {
 		return refuse(kind, "", err)
 	}
 	if whose == "" {
-		return finding{Kind: kind, Holds: holdsUnknown, Why: "no log is trusted here: give --origin and --key, or --policy"}
+		return finding{Kind: kind, Holds: holdsUnknown, Why: "no ledger is trusted here: give --origin and --key, or --policy"}
 	}
 	p, err := verifyEvidence([]byte(text), policy, whose)
 	if err != nil {

@@ -75,7 +75,7 @@ func (p proved) words(w io.Writer) {
 	r := p.Receipt
 	fmt.Fprintf(w, "proved: the ledger %s recorded this message\n", r.Ledger)
 	console.Fields(w, "message", fmt.Sprintf("%d of channel %v", r.Number, r.Channel), "when", r.Time.UTC().Format(time.RFC3339),
-		"leaf", fmt.Sprint(r.Index), "says", p.Body, "trusted", p.Trusted)
+		"where", r.Place(), "says", p.Body, "trusted", p.Trusted)
 }
 
 // checkLog checks the whole ledger file.

@@ -80,7 +80,7 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 		replayed = "this request was answered before; this is its first answer again, and nothing was written now"
 	}
 	if v.Receipt != nil {
-		receipt = fmt.Sprintf("message %d of %v, leaf %d of %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Index, v.Receipt.Ledger)
+		receipt = fmt.Sprintf("message %d of %v, %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Place())
 	}
 	console.Fields(w, "card", id, "counter", counter, "when", when, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
 }

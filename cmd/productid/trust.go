@@ -15,7 +15,7 @@ import (
 type trustFlags struct{ file, origin, key string }
 
 func (f *trustFlags) declare(c *cobra.Command) {
-	c.Flags().StringVar(&f.file, "policy", "", "JSON `file` of the logs to trust")
+	c.Flags().StringVar(&f.file, "policy", "", "JSON `file` of the ledgers, witnesses and issuers to trust")
 	c.Flags().StringVar(&f.origin, "origin", "", "`name` of the one log to trust, with --key")
 	c.Flags().StringVar(&f.key, "key", "", "the log's verifier `key`, as productid ledger info shows it")
 }

@@ -130,7 +130,7 @@ func (s *Station) append(ctx context.Context, author *channel.Author, head *ledg
 
 // place says where on the ledger a message stands, and under which checkpoint that is proved.
 func place(r ledger.Receipt) string {
-	text := fmt.Sprintf("message %d of its channel, leaf %d of %s", r.Number, r.Index, r.Ledger)
+	text := fmt.Sprintf("message %d of its channel, %s", r.Number, r.Place())
 	proof, err := ledger.ParseLogProof(r.Proof.Text)
 	if err != nil {
 		return text // not a log, or not yet final

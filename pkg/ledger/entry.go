@@ -109,6 +109,15 @@ type Receipt struct {
 	Proof   Proof        `json:"proof,omitzero"` // zero before Final
 }
 
+// Place says in words where on its ledger the message stands: as which leaf of a
+// log, or under which milestone.
+func (r Receipt) Place() string {
+	if r.Proof.Kind == KindStardust {
+		return fmt.Sprintf("block %d of milestone %d of %s", uint32(r.Index), r.Index>>32, r.Ledger)
+	}
+	return fmt.Sprintf("leaf %d of %s", r.Index, r.Ledger)
+}
+
 // Proof is what proves a recorded message to somebody with a Policy. In JSON:
 // {"kind", "text"}.
 type Proof struct {

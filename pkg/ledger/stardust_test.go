@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,8 @@ func TestPolicyVerifiesStardust(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, ledger.Receipt{Ledger: network, Channel: m.Channel(), Number: n, Hash: m.Hash(),
 			Index: (50+n)<<32 | 4, Time: milestoneTime, Phase: ledger.Final, Proof: proof.Proof()}, receipt)
+
+		assert.Equal(t, fmt.Sprintf("block 4 of milestone %d of private network", 50+n), receipt.Place())
 
 		state, err := proof.Open(m)
 		require.NoError(t, err)
