@@ -34,8 +34,9 @@ var (
 var (
 	// ErrNotDurable: the connection does not sync each commit.
 	ErrNotDurable = errors.New("connection does not keep what it acknowledges")
-	// ErrReadOnly: the PostgreSQL server is a standby, or lets nobody write.
-	ErrReadOnly = errors.New("database server takes no writes")
+	// ErrReadOnly: the PostgreSQL server is a standby, or lets nobody write; or the
+	// database was opened by OpenReader.
+	ErrReadOnly = errors.New("database takes no writes")
 	// ErrMissing: there is no such database, and Options.Existing is set.
 	ErrMissing = errors.New("database does not exist")
 	// ErrCorrupt: the file is damaged, or is no SQLite database.

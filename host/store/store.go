@@ -90,7 +90,7 @@ type Options struct {
 // DB is one open database: a single connection that writes and a pool that reads.
 type DB struct {
 	engine engine
-	write  *sql.DB
+	write  *sql.DB // nil when it only reads
 	read   *sql.DB
 	hook   func(string)
 	broken atomic.Pointer[error]
@@ -100,6 +100,8 @@ type DB struct {
 type engine interface {
 	// pools makes the connection that writes and those that read.
 	pools(ctx context.Context) (write, read *sql.DB, err error)
+	// reader makes connections that read, and changes nothing.
+	reader(ctx context.Context) (read *sql.DB, err error)
 	// prepare brings the database into the state in which it may serve.
 	prepare(ctx context.Context, db *DB, known []migration) error
 	// notCommitted reports whether an error of COMMIT says that nothing was
@@ -188,6 +190,9 @@ func (db *DB) Read() *sql.DB { return db.read }
 // uses it by tx.StmtContext. It must not be called while the calling goroutine
 // is inside a transaction, for it would wait for itself.
 func (db *DB) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if db.write == nil {
+		return nil, ErrReadOnly
+	}
 	return db.write.PrepareContext(ctx, query)
 }
 
@@ -205,6 +210,9 @@ func (db *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if cause := db.broken.Load(); cause != nil {
 		return notWritten(fmt.Errorf("%w: %w", ErrBroken, *cause))
+	}
+	if db.write == nil {
+		return notWritten(ErrReadOnly)
 	}
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -253,5 +261,8 @@ func (db *DB) Integrity(ctx context.Context) ([]string, error) {
 // Close closes all connections; the last process to close a file also empties
 // its write-ahead log. Writers are to be closed before.
 func (db *DB) Close() error {
+	if db.write == nil {
+		return db.read.Close()
+	}
 	return errors.Join(db.read.Close(), db.write.Close())
 }
