@@ -33,6 +33,12 @@ type batch struct {
 	fresh  map[channel.Hash]ledger.Entry // appended by this batch
 }
 
+// settled is a receipt with the committed tree that it is good under.
+type settled struct {
+	receipt ledger.Receipt
+	tree    *signedTree
+}
+
 // A decision is what became of one message, before there is a checkpoint.
 type decision struct {
 	entry ledger.Entry
@@ -41,7 +47,7 @@ type decision struct {
 
 // apply decides on messages in the order they came and signs one checkpoint for
 // all that it appends. It runs in the store's transaction.
-func (l *Log) apply(ctx context.Context, tx *sql.Tx, messages []channel.Message) ([]store.Result[ledger.Receipt], error) {
+func (l *Log) apply(ctx context.Context, tx *sql.Tx, messages []channel.Message) ([]store.Result[settled], error) {
 	b, err := l.batch(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -55,10 +61,11 @@ func (l *Log) apply(ctx context.Context, tx *sql.Tx, messages []channel.Message)
 	if err := b.seal(); err != nil {
 		return nil, err
 	}
-	results := make([]store.Result[ledger.Receipt], len(messages))
+	results := make([]store.Result[settled], len(messages))
 	for i, d := range decisions {
+		results[i].Value.tree = b.tree
 		if results[i].Err = d.err; d.err == nil {
-			results[i].Value, results[i].Err = b.receipt(d.entry)
+			results[i].Value.receipt, results[i].Err = b.receipt(d.entry)
 		}
 	}
 	return results, nil
@@ -67,7 +74,7 @@ func (l *Log) apply(ctx context.Context, tx *sql.Tx, messages []channel.Message)
 // batch begins at the tree as it is under the write lock: other processes may
 // have appended since this one did.
 func (l *Log) batch(ctx context.Context, tx *sql.Tx) (*batch, error) {
-	v, err := l.view(ctx, tx, l.writing)
+	v, err := l.writingView(ctx, tx)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package tlog
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,10 +30,18 @@ func chains(b *testing.B, l *Log, channels, count int) [][]channel.Message {
 
 // BenchmarkSubmit measures recorded messages with 1, 8 and 64 callers that each
 // submit the next message of their channel and wait for the receipt.
-func BenchmarkSubmit(b *testing.B) {
-	for _, callers := range []int{1, 8, 64} {
+func BenchmarkSubmit(b *testing.B) { benchmarkSubmit(b, options(b)) }
+
+// BenchmarkSubmitGuarded does so on a log with a guard: one more sync for each batch.
+func BenchmarkSubmitGuarded(b *testing.B) { benchmarkSubmit(b, guarded(b)) }
+
+func benchmarkSubmit(b *testing.B, o Options) {
+	for _, callers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l := openAt(b, newPath(b))
+			if o.Guard != "" {
+				o.Guard = filepath.Join(b.TempDir(), "guard")
+			}
+			l := openWith(b, newPath(b), o)
 			all := chains(b, l, callers, b.N/callers+1)
 			done := make(chan error, callers)
 			b.ReportAllocs()

@@ -114,7 +114,7 @@ func (c *checker) run() error {
 
 func (c *checker) checkOwner() error {
 	origin, key, err := owner(c.ctx, c.tx)
-	if err == nil && (origin != c.log.o.Origin || key != c.log.o.Signer.VerifierKey()) {
+	if err == nil && (origin != c.log.o.Origin || key != c.log.key) {
 		c.add("file says that it belongs to origin %q, key %s", origin, key)
 	}
 	return err

@@ -24,7 +24,7 @@ type cosignedTree struct {
 // log did not sign is ledger.ErrInvalidProof, and one that is not of its history
 // ledger.ErrNoPosition.
 func (l *Log) Cosign(ctx context.Context, cosigned []byte) error {
-	if err := l.usable(); err != nil {
+	if err := l.writable(); err != nil {
 		return err
 	}
 	c, err := l.openCosigned(bytes.Clone(cosigned))
@@ -32,7 +32,7 @@ func (l *Log) Cosign(ctx context.Context, cosigned []byte) error {
 		return fmt.Errorf("cosigned checkpoint of log %q: %w: %w", l.o.Origin, err, ledger.ErrInvalidProof)
 	}
 	err = outcome(l.db.Update(ctx, func(tx *sql.Tx) error {
-		v, err := l.view(ctx, tx, l.writing)
+		v, err := l.writingView(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -142,6 +142,9 @@ func (l *Log) awaitWitnessed(ctx context.Context, r ledger.Receipt) (receipt led
 			}
 			if e.Message.Hash() != r.Hash {
 				return &ledger.Conflict{Winner: e}
+			}
+			if err := l.guard.keep(ctx, v.tree); err != nil {
+				return unreadable(err)
 			}
 			receipt, err = v.best(e)
 			return err

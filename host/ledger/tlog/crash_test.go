@@ -29,6 +29,7 @@ import (
 // one line on its standard output for each answer.
 const (
 	envPath   = "TLOG_TEST_PATH"
+	envGuard  = "TLOG_TEST_GUARD"
 	envDieAt  = "TLOG_TEST_DIE_AT" // point:passing at which it kills itself
 	envRacer  = "TLOG_TEST_RACER"  // all racers write channel 0, each its own messages
 	envRounds = "TLOG_TEST_ROUNDS"
@@ -51,7 +52,7 @@ func runChild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := Options{Origin: origin, Signer: signer, Now: time.Now, Create: true, Hook: dieAt(os.Getenv(envDieAt))}
+	o := Options{Origin: origin, Signer: signer, Now: time.Now, Create: true, Guard: os.Getenv(envGuard), Hook: dieAt(os.Getenv(envDieAt))}
 	l, err := Open(ctx, os.Getenv(envPath), o)
 	if err != nil {
 		return err

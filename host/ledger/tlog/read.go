@@ -34,6 +34,9 @@ func (l *Log) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (
 		if e.Message.Hash() != r.Hash {
 			return &ledger.Conflict{Winner: e}
 		}
+		if err := l.guard.keep(ctx, v.tree); err != nil {
+			return unreadable(err)
+		}
 		receipt, err = v.receipt(e)
 		return err
 	})

@@ -22,15 +22,22 @@
 // became of a batch whose COMMIT had no answer: nothing that a batch leaves in memory
 // is used for a tree that is not, to the byte, the one in the database.
 //
+// # What was answered is not forgotten
+//
+// An older copy of the whole file is a sound log: only who has seen a newer
+// checkpoint can tell. So the newest one is also kept in a guard, a file elsewhere,
+// before an answer leaves. A log that is behind its guard, or forked from it, takes
+// nothing and answers nothing; [OpenReader] still looks at it, and [Log.Against] compares it
+// with any checkpoint that somebody kept.
+//
 // # Limitations
 //
-// An older copy of the whole file is a sound log: who has seen a newer checkpoint
-// can tell, the file cannot. One goroutine decides and signs; 256 messages share a
-// sync.
+// Whoever puts back old copies of the database and of the guard is noticed only by
+// somebody else who kept a checkpoint. One goroutine decides and signs; 256 messages
+// share a sync of the database and one of the guard.
 package tlog
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"embed"
@@ -59,6 +66,9 @@ var (
 	ErrMissing = errors.New("log is missing")
 	// ErrOtherLog refuses a database that belongs to another origin or key.
 	ErrOtherLog = errors.New("database belongs to another log")
+	// ErrReadOnly refuses to write to a log that was opened to be read: see OpenReader.
+	// It comes with ledger.ErrUnavailable.
+	ErrReadOnly = errors.New("log was opened to be read")
 )
 
 // schema is the log's in a PostgreSQL database.
@@ -81,7 +91,15 @@ type Options struct {
 	// Quorum is how many of them make a message Witnessed; 0 if none do.
 	Witnesses []string
 	Quorum    int
-	// Hook, when set, observes the writing goroutine: see store.Options.
+	// Guard names a file outside the database and outside its backups that keeps the
+	// newest checkpoint too; none where the name is empty. It is made with a new log.
+	// Each host has its own, which processes share.
+	Guard string
+	// AdoptGuard makes a guard where it is missing, of the log as it is: somebody has
+	// made sure that this is the newest state.
+	AdoptGuard bool
+	// Hook, when set, observes the goroutines that write: see store.Options,
+	// [PointGuarding] and [PointGuarded].
 	Hook func(point string)
 }
 
@@ -89,8 +107,11 @@ type Options struct {
 type Log struct {
 	db       *store.DB
 	o        Options
+	key      string // the signer's verifier key
 	verifier note.Verifier
-	writer   *store.Writer[channel.Message, ledger.Receipt]
+	writer   *store.Writer[channel.Message, settled] // nil when it only reads
+	guard    *guard                                  // nil for none
+	hook     func(string)
 	reading  *statements                           // on the pool that reads
 	writing  *statements                           // on the connection that writes
 	seen     *recent[uint64, ledger.Entry]         // verified, by index
@@ -102,10 +123,11 @@ type Log struct {
 	cosigned atomic.Pointer[cosignedTree]          // the newest read
 	frontier frontier                              // of the writing goroutine alone
 
-	closing sync.Once
-	closed  chan struct{}
-	mu      sync.Mutex
-	grown   chan struct{} // closed, and made anew, when this process appended
+	submitting sync.RWMutex // held by each Submit, so that Close waits for them
+	closing    sync.Once
+	closed     chan struct{}
+	mu         sync.Mutex
+	grown      chan struct{} // closed, and made anew, when this process appended
 }
 
 var _ ledger.Ledger = (*Log)(nil)
@@ -119,27 +141,41 @@ const (
 	seenReceipts = 1024
 )
 
-// Open opens the log in a database, which is named as for store.Open. It checks the newest checkpoint and
-// that the tree's hashes give its root; Check looks at everything. Errors: those of
-// store.Open, [ErrMissing], [ErrOtherLog], [ErrCorrupt].
+// Open opens the log in a database, which is named as for store.Open. It checks the
+// newest checkpoint, that the tree's hashes give its root, and that the log begins
+// with what its guard holds; Check looks at everything. Errors: those of store.Open,
+// [ErrMissing], [ErrOtherLog], [ErrCorrupt], [ErrRolledBack], [ErrForked],
+// [ErrNoGuard], [ErrBadGuard].
 func Open(ctx context.Context, name string, o Options) (*Log, error) {
-	verifier, err := note.NewVerifier(o.Signer.VerifierKey())
-	if err == nil {
-		trusted := ledger.Policy{Logs: []ledger.LogKey{{Origin: o.Origin, Key: o.Signer.VerifierKey()}}, Witnesses: o.Witnesses, Quorum: o.Quorum}
-		err = trusted.Check()
-	}
+	l, err := newLog(o, o.Signer.VerifierKey())
 	if err != nil {
-		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
+		return nil, err
 	}
-	db, err := store.Open(ctx, name, store.Options{Migrations: migrations, Schema: schema, Existing: !o.Create, Hook: o.Hook})
+	l.db, err = store.Open(ctx, name, store.Options{Migrations: migrations, Schema: schema, Existing: !o.Create, Hook: o.Hook})
 	if errors.Is(err, store.ErrMissing) {
 		err = fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
 	}
+	if err := l.begin(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening log %q in %s: %w", o.Origin, store.Name(name), err), l.guard.release(), l.db.Close())
+	}
+	l.writer = store.NewWriter(l.db, l.apply)
+	return l, nil
+}
+
+// newLog returns a log that has no database yet.
+func newLog(o Options, key string) (*Log, error) {
+	verifier, err := note.NewVerifier(key)
+	if err == nil {
+		err = ledger.Policy{Logs: []ledger.LogKey{{Origin: o.Origin, Key: key}}, Witnesses: o.Witnesses, Quorum: o.Quorum}.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening log %q: %w", o.Origin, err)
+	}
 	l := &Log{
-		db: db, o: o, verifier: verifier,
+		o: o, key: key, verifier: verifier, hook: func(string) {},
 		seen:   newRecent[uint64, ledger.Entry](seenEntries),
 		nodes:  newRecent[int64, merkle.Hash](seenNodes),
 		tiles:  newRecent[merkle.Tile, []byte](seenTiles),
@@ -147,10 +183,9 @@ func Open(ctx context.Context, name string, o Options) (*Log, error) {
 		closed: make(chan struct{}),
 		grown:  make(chan struct{}),
 	}
-	if err := l.begin(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening log %q in %s: %w", o.Origin, store.Name(name), err), db.Close())
+	if o.Hook != nil {
+		l.hook = o.Hook
 	}
-	l.writer = store.NewWriter(db, l.apply)
 	return l, nil
 }
 
@@ -161,17 +196,26 @@ func (l *Log) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.beginReading(ctx); err != nil {
+		return err
+	}
+	var err error
+	if l.writing, err = prepare(ctx, l.db.Prepare); err != nil || l.o.Guard == "" {
+		return err
+	}
+	return l.openGuard(ctx)
+}
+
+// beginReading checks that the file is this log's, and its newest checkpoint.
+func (l *Log) beginReading(ctx context.Context) error {
 	origin, key, err := owner(ctx, l.db.Read())
 	if err != nil {
 		return err
 	}
-	if origin != l.o.Origin || key != l.o.Signer.VerifierKey() {
+	if origin != l.o.Origin || key != l.key {
 		return fmt.Errorf("%w: origin %q, key %s", ErrOtherLog, origin, key)
 	}
 	if l.reading, err = prepare(ctx, l.db.Read().PrepareContext); err != nil {
-		return err
-	}
-	if l.writing, err = prepare(ctx, l.db.Prepare); err != nil {
 		return err
 	}
 	return l.read(ctx, func(v *view) error { return v.checkRoot() })
@@ -211,11 +255,11 @@ func (l *Log) found(ctx context.Context, tx *sql.Tx) error {
 // nothing. After an error any of them may have been admitted only if it is
 // ledger.ErrUncertain.
 func (l *Log) List(ctx context.Context, ids ...channel.ID) error {
-	if err := l.usable(); err != nil {
+	if err := l.writable(); err != nil {
 		return err
 	}
 	return outcome(l.db.Update(ctx, func(tx *sql.Tx) error {
-		v, err := l.view(ctx, tx, l.writing)
+		v, err := l.writingView(ctx, tx)
 		for _, id := range ids {
 			if err == nil {
 				err = v.list(id)
@@ -237,15 +281,21 @@ func (v *view) list(id channel.ID) error {
 // Submit records m as ledger.Ledger says. The receipt is Final: committed and
 // synced, with the proof under the checkpoint of its batch.
 func (l *Log) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, error) {
-	if err := l.usable(); err != nil {
+	l.submitting.RLock()
+	defer l.submitting.RUnlock()
+	if err := l.writable(); err != nil {
 		return ledger.Receipt{}, err
 	}
 	if m.IsZero() {
 		return ledger.Receipt{}, fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
 	}
-	r, err := l.writer.Do(ctx, m)
+	a, err := l.writer.Do(ctx, m)
 	if err != nil {
 		return ledger.Receipt{}, outcome(err)
+	}
+	r := a.receipt
+	if err := l.guard.keep(ctx, a.tree); err != nil {
+		return ledger.Receipt{}, fmt.Errorf("%w: %w", ledger.ErrUncertain, err)
 	}
 	l.seen.put(r.Index, ledger.Entry{Message: m, Time: r.Time, Index: r.Index})
 	l.issued.put(r.Hash, r)
@@ -272,7 +322,7 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 	info := ledger.Info{
 		Kind:        "tlog",
 		Origin:      l.o.Origin,
-		VerifierKey: l.o.Signer.VerifierKey(),
+		VerifierKey: l.key,
 		MaxMessage:  channel.MaxMessage,
 		Highest:     l.highest(),
 		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
@@ -297,15 +347,27 @@ func (l *Log) highest() ledger.Phase {
 	return ledger.Final
 }
 
-// Close lets the batch in hand finish, ends every Follow and closes the database.
+// Close lets the batch in hand finish, ends every Follow and closes database and guard.
 func (l *Log) Close() error {
 	var err error
 	l.closing.Do(func() {
 		close(l.closed)
-		l.writer.Close()
-		err = l.db.Close()
+		if l.writer != nil {
+			l.writer.Close()
+		}
+		l.submitting.Lock() // what was committed is answered
+		defer l.submitting.Unlock()
+		err = errors.Join(l.guard.close(), l.db.Close())
 	})
 	return err
+}
+
+// writable reports whether the log takes messages.
+func (l *Log) writable() error {
+	if l.writer == nil {
+		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, ErrReadOnly)
+	}
+	return l.usable()
 }
 
 func (l *Log) usable() error {
@@ -323,31 +385,6 @@ func (l *Log) wake() {
 	defer l.mu.Unlock()
 	close(l.grown)
 	l.grown = make(chan struct{})
-}
-
-// signedTree is a checkpoint whose signature is known to hold, and its text.
-type signedTree struct {
-	text []byte
-	ledger.Checkpoint
-}
-
-func (t *signedTree) is(text []byte) bool { return t != nil && bytes.Equal(t.text, text) }
-
-// open verifies a checkpoint's text, unless that was done.
-func (l *Log) open(text []byte) (*signedTree, error) {
-	if t := l.verified.Load(); t.is(text) {
-		return t, nil
-	}
-	if t := l.signed.Load(); t.is(text) {
-		return t, nil
-	}
-	c, err := ledger.ParseCheckpoint(text, l.o.Origin, l.verifier)
-	if err != nil {
-		return nil, corrupt("%w", err)
-	}
-	t := &signedTree{text, c}
-	l.verified.Store(t)
-	return t, nil
 }
 
 // corrupt names what is wrong with the database.

@@ -32,14 +32,41 @@ type view struct {
 }
 
 // read runs fn on the log as it is now, when the file ends where its checkpoint
-// does.
+// does and the guard lets it pass.
 func (l *Log) read(ctx context.Context, fn func(*view) error) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	bar, err := l.guard.bar()
+	if err != nil {
+		return err
+	}
 	return l.snapshot(ctx, func(v *view) error {
 		if err := v.checkEnd(); err != nil {
 			return err
 		}
+		if err := l.guard.passes(v, bar); err != nil {
+			return err
+		}
 		return fn(v)
 	})
+}
+
+// writingView is the log under the write lock, when the guard lets it pass: what
+// another process has answered is in it.
+func (l *Log) writingView(ctx context.Context, tx *sql.Tx) (*view, error) {
+	bar, err := l.guard.bar()
+	if err != nil {
+		return nil, err
+	}
+	v, err := l.view(ctx, tx, l.writing)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.guard.passes(v, bar); err != nil {
+		return nil, err
+	}
+	return v, l.guard.mend(ctx, v.tree)
 }
 
 // checkEnd reports whether the file's last leaf is the checkpoint's.
