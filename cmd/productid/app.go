@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/secrets"
 )
 
 // app is what every verb shares: the streams, the global flags and the console opened on them.
@@ -17,7 +18,9 @@ type app struct {
 	console *console.Console
 	flags   globals
 
-	temporary bool // the data folder will be gone at the end
+	temporary bool        // the data folder will be gone at the end
+	quiet     bool        // no more word about secrets in the clear
+	key       secrets.Key // to the secrets, when somebody was asked for it
 }
 
 // globals are the flags every verb understands.
@@ -28,6 +31,7 @@ type globals struct {
 	config string
 	json   bool
 	yes    bool
+	issuer string
 
 	// of the verbs that make cards
 	issuerName, issuerURL, station string
@@ -69,6 +73,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.data, "data", "productid-data", "data `folder`: secrets, ledger, registry")
 	f.StringVar(&a.flags.ledger, "ledger", "", "ledger, sqlite:`PATH` (default: ledger.db in the data folder)")
+	f.StringVar(&a.flags.issuer, "issuer", "", "`name` or channel of the issuer, where there are several")
 	f.StringVar(&a.flags.reader, "reader", "pcsc", "card `reader`: pcsc, pcsc:NAME or sim:HOST:PORT")
 	f.StringVar(&a.flags.config, "config", "", "TOML `file` (default: productid/productid.toml in the user's configuration folder)")
 	f.BoolVar(&a.flags.json, "json", false, "answer in JSON, one object a line")
@@ -81,7 +86,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		return nil
 	}
 	root.SetHelpCommand(help())
-	root.AddCommand(a.demo(), a.card(), a.tap(), a.ledger(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.vectors(), a.completion())
+	root.AddCommand(a.demo(), a.card(), a.tap(), a.ledger(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.issuer(), a.keys(), a.vectors(), a.completion())
 	return root
 }
 

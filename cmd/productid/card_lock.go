@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/secrets"
+)
 
 func (a *app) cardLock() *cobra.Command {
 	var dryRun bool
@@ -17,11 +21,15 @@ can be changed by anybody.`,
 			}
 			defer h.Close()
 			return a.withCard(c.Context(), func(r cardReader) error {
-				order, err := h.station(a).Registered(c.Context(), r)
+				order, id, err := h.station(a, secrets.Issuer{}).Registered(c.Context(), r)
 				if err != nil {
 					return err
 				}
-				return a.make(c.Context(), h, r, order, dryRun)
+				issuer, err := ofChannel(h.secrets.Issuers, id)
+				if err != nil {
+					return err
+				}
+				return a.make(c.Context(), h.station(a, issuer), r, order, dryRun)
 			})
 		},
 	}

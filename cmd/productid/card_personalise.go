@@ -96,7 +96,7 @@ func (f *orderFlags) parse() (station.Order, error) {
 // personalise opens the installation, or begins one, and makes the card. A dry run begins one that is gone after it.
 func (a *app) personalise(ctx context.Context, r cardReader, o station.Order, dryRun bool) error {
 	if dryRun {
-		end, err := a.scratch()
+		end, err := a.scratch(ctx)
 		if err != nil {
 			return err
 		}
@@ -107,20 +107,24 @@ func (a *app) personalise(ctx context.Context, r cardReader, o station.Order, dr
 		return err
 	}
 	defer h.Close()
-	return a.make(ctx, h, r, o, dryRun)
-}
-
-// make brings a card to where the order wants it, or prints what that would take.
-func (a *app) make(ctx context.Context, h *house, r cardReader, o station.Order, dryRun bool) error {
-	if dryRun {
-		return a.plan(ctx, h, r, o)
-	}
-	o.Confirm = a.confirm(ctx, o.Template)
-	report, err := h.station(a).Personalise(ctx, r, o, a.progress)
+	issuer, err := h.issuerOf(ctx, a.flags.issuer)
 	if err != nil {
 		return err
 	}
-	if err := h.registry.Sync(ctx); err != nil {
+	return a.make(ctx, h.station(a, issuer), r, o, dryRun)
+}
+
+// make brings a card to where the order wants it, or prints what that would take.
+func (a *app) make(ctx context.Context, s *station.Station, r cardReader, o station.Order, dryRun bool) error {
+	if dryRun {
+		return a.plan(ctx, s, r, o)
+	}
+	o.Confirm = a.confirm(ctx, o.Template)
+	report, err := s.Personalise(ctx, r, o, a.progress)
+	if err != nil {
+		return err
+	}
+	if err := s.Registry.Sync(ctx); err != nil {
 		return err
 	}
 	return a.answerReport(report)
@@ -163,16 +167,16 @@ func (a *app) answerReport(r station.Report) error {
 }
 
 // scratch lets a dry run begin an installation that is gone after it, where there is none.
-func (a *app) scratch() (end func(), err error) {
-	if _, err := a.loadSecrets(); !errors.Is(err, fs.ErrNotExist) {
+func (a *app) scratch(ctx context.Context) (end func(), err error) {
+	if _, err := a.loadSecrets(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return func() {}, err
 	}
 	return a.temporaryFolder()
 }
 
 // plan prints what a run would do.
-func (a *app) plan(ctx context.Context, h *house, r cardReader, o station.Order) error {
-	plan, err := h.station(a).Plan(ctx, r, o)
+func (a *app) plan(ctx context.Context, s *station.Station, r cardReader, o station.Order) error {
+	plan, err := s.Plan(ctx, r, o)
 	if err != nil {
 		return err
 	}

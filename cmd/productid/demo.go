@@ -22,10 +22,10 @@ your reader: that card is then locked for ever.
 Everything is in a folder of its own, gone at the end, unless --data is given here: the demonstration never writes into the
 installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 		Example:     "  productid demo --once",
-		Annotations: map[string]string{typedOnly: "data ledger"},
+		Annotations: map[string]string{typedOnly: "data ledger issuer"},
 		Args:        arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			a.flags.issuerName, a.flags.station = "Demonstration", "demo"
+			a.flags.issuerName, a.flags.station, a.quiet = "Demonstration", "demo", true
 			end, err := a.demoFolder(c)
 			if err != nil {
 				return err

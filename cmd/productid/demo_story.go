@@ -113,7 +113,11 @@ func (d *demo) personalise(ctx context.Context) error {
 		return err
 	}
 	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true, Confirm: d.confirm(ctx, template)}
-	_, err = d.house.station(d.app).Personalise(ctx, d.reader, order, func(e station.Event) {
+	issuer, err := d.house.issuerOf(ctx, d.flags.issuer)
+	if err != nil {
+		return err
+	}
+	_, err = d.house.station(d.app, issuer).Personalise(ctx, d.reader, order, func(e station.Event) {
 		if e.Done {
 			d.console.Proved(stepOf(e))
 		} else {

@@ -99,7 +99,7 @@ func (b *book) ownLog(what string) (*tlog.Log, error) {
 
 // withBook opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
 func (a *app) withBook(ctx context.Context, use func(*book) error) error {
-	own, err := a.loadSecrets()
+	own, err := a.loadSecrets(ctx)
 	if err != nil {
 		return err
 	}

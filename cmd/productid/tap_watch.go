@@ -191,7 +191,7 @@ func (w *watch) call(ctx context.Context, url string, v validation.Verdict) {
 	if v.ID != nil {
 		id = v.ID.String()
 	}
-	cmd.Env = append(cmd.Environ(), "PRODUCTID_TAP_CODE="+string(v.Code), "PRODUCTID_TAP_OK="+ok, "PRODUCTID_TAP_URL="+url,
+	cmd.Env = append(withoutKey(cmd.Environ()), "PRODUCTID_TAP_CODE="+string(v.Code), "PRODUCTID_TAP_OK="+ok, "PRODUCTID_TAP_URL="+url,
 		"PRODUCTID_TAP_CARD="+id, fmt.Sprintf("PRODUCTID_TAP_COUNTER=%d", v.Counter))
 	cmd.Stdout, cmd.Stderr = w.err, w.err // standard output holds answers only
 	if err := cmd.Run(); err != nil {

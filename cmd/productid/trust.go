@@ -39,14 +39,14 @@ func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, 
 	case f.origin != "" || f.key != "":
 		return ledger.Policy{}, "", console.Misuse(what, "--origin and --key go together", "give both, or --policy FILE")
 	}
-	secrets, err := a.loadSecrets()
+	own, err := a.loadSecrets(ctx)
 	if err != nil {
 		return ledger.Policy{}, "", err
 	}
-	signer, err := ledger.NewSigner(string(secrets.Log))
+	signer, err := ledger.NewSigner(string(own.Log))
 	if err != nil {
 		return ledger.Policy{}, "", err
 	}
-	own := ledger.LogKey{Origin: signer.Name(), Key: signer.VerifierKey()}
-	return ledger.Policy{Logs: []ledger.LogKey{own}}, "the own log of " + a.flags.data, nil
+	log := ledger.LogKey{Origin: signer.Name(), Key: signer.VerifierKey()}
+	return ledger.Policy{Logs: []ledger.LogKey{log}}, "the own log of " + a.flags.data, nil
 }

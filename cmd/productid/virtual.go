@@ -80,6 +80,7 @@ func (a *app) startScript(ctx context.Context, name string, args ...string) (str
 	}
 	var talk tail
 	cmd := exec.Command(path, args...)
+	cmd.Env = withoutKey(cmd.Environ())
 	cmd.Stderr = &talk
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

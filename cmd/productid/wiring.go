@@ -36,10 +36,10 @@ const (
 
 // openHouse opens the installation in the data folder and brings its registry up to the ledger.
 func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
-	own, err := a.loadSecrets()
+	own, err := a.loadSecrets(ctx)
 	begins := errors.Is(err, fs.ErrNotExist) && o == create
 	if begins {
-		own, err = a.createSecrets()
+		own, err = a.createSecrets(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -83,9 +83,8 @@ func (h *house) Close() {
 	}
 }
 
-// station makes cards for this installation.
-func (h *house) station(a *app) *station.Station {
-	issuer := h.secrets.Issuers[0]
+// station makes cards for one of the installation's issuers.
+func (h *house) station(a *app, issuer secrets.Issuer) *station.Station {
 	if issuer.Name == "" {
 		issuer.Name, issuer.URL = a.flags.issuerName, a.flags.issuerURL
 	}
@@ -111,13 +110,20 @@ func (h *house) rebuild(ctx context.Context) (same bool, err error) {
 
 // loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation. A ledger or a
 // registry without them is one that lost them, or whose disk is not mounted: no place to begin another.
-func (a *app) loadSecrets() (secrets.Secrets, error) {
+func (a *app) loadSecrets(ctx context.Context) (secrets.Secrets, error) {
 	left, err := a.leftBehind() // before the secrets: another process that begins here makes them first
 	if err != nil {
 		return secrets.Secrets{}, err
 	}
-	own, err := secrets.Safe{Dir: a.flags.data}.Load()
+	safe, err := a.safe(ctx)
+	if err != nil {
+		return secrets.Secrets{}, err
+	}
+	own, err := safe.Load()
 	switch {
+	case err == nil:
+		a.warnPlain(safe)
+		return own, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return own, err
 	case left != "":
@@ -153,7 +159,11 @@ func (a *app) neverOpened(p place) bool {
 }
 
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
-func (a *app) createSecrets() (secrets.Secrets, error) {
+func (a *app) createSecrets(ctx context.Context) (secrets.Secrets, error) {
+	safe, err := a.safe(ctx)
+	if err != nil {
+		return secrets.Secrets{}, err
+	}
 	if err := os.MkdirAll(a.flags.data, 0o700); err != nil {
 		return secrets.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
 	}
@@ -161,17 +171,18 @@ func (a *app) createSecrets() (secrets.Secrets, error) {
 	rand.Read(tag) // never errs
 	own, err := secrets.New(fmt.Sprintf("productid-%x", tag), a.flags.issuerName, a.flags.issuerURL, rand.Reader, time.Now())
 	if err == nil {
-		err = secrets.Safe{Dir: a.flags.data}.Create(own)
+		err = safe.Create(own)
 	}
 	if errors.Is(err, fs.ErrExist) { // another process was faster
-		return a.loadSecrets()
+		return a.loadSecrets(ctx)
 	}
 	if err != nil {
 		return secrets.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
 	}
 	if !a.temporary {
-		a.console.Say("new installation in %s, issuer %q (--issuer-name): keep its %s safe, it makes your cards yours",
-			a.flags.data, a.flags.issuerName, secrets.File)
+		a.console.Say("new installation in %s, issuer %q (--issuer-name): its secrets make your cards yours, productid keys backup FILE keeps a copy",
+			a.flags.data, a.flags.issuerName)
+		a.warnPlain(safe)
 	}
 	return own, nil
 }

@@ -36,6 +36,7 @@ type Options struct {
 type Console struct {
 	mu       sync.Mutex
 	in       *bufio.Reader
+	terminal any // what in reads from
 	out, err io.Writer
 	json     bool
 	asks     bool // a person sits at both ends
@@ -52,7 +53,7 @@ func Open(o Options) *Console {
 	}
 	plain := env("NO_COLOR") != "" || env("TERM") == "dumb"
 	return &Console{
-		in:  bufio.NewReader(o.In),
+		in: bufio.NewReader(o.In), terminal: o.In,
 		out: o.Out, err: o.Err,
 		json:     o.JSON,
 		asks:     isTerminal(o.In) && isTerminal(o.Err),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
@@ -14,6 +15,13 @@ import (
 // Lister admits channels to a ledger: durable on return, and to admit one again changes nothing.
 type Lister interface {
 	List(ctx context.Context, ids ...channel.ID) error
+}
+
+// CheckOpening refuses a name and an address that no issuer's opening can hold. The error is record.ErrMalformed.
+func CheckOpening(name, url string) error {
+	log := strings.Repeat("l", 253) // its name is not known yet: room for a long one
+	_, err := record.IssuerOpened{Name: name, URL: url, Log: log}.Encode()
+	return err
 }
 
 // OpenIssuer writes the first message of an issuer's own channel, unless it is there, and returns its receipt when

@@ -58,8 +58,9 @@ func TestAnotherThingIsRefusedAfterTheRegistration(t *testing.T) {
 		_, err = w.station("acme").Plan(t.Context(), card, other)
 		require.ErrorIs(t, err, station.ErrOtherOrder, name)
 
-		finish, err := w.station("acme").Registered(t.Context(), card)
+		finish, issuer, err := w.station("acme").Registered(t.Context(), card)
 		require.NoError(t, err)
+		assert.Equal(t, w.station("acme").Issuer.Author().Channel(), issuer)
 		finish.Confirm = first.Confirm
 		_, err = w.station("acme").Personalise(t.Context(), card, finish, quiet)
 		require.NoError(t, err)

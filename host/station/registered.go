@@ -8,24 +8,25 @@ import (
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
 )
 
-// Registered returns the order that finishes a card which was personalised without being locked: what it is to be
-// follows from its registration. Confirm is the caller's to set. A card that is not registered is ErrNotRegistered.
+// Registered returns the order that finishes a card which was personalised without being locked, and the issuer for whom: what
+// it is to be follows from its registration. Confirm is the caller's to set. A card that is not registered is ErrNotRegistered.
 // Nothing is written.
-func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, error) {
+func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, channel.ID, error) {
 	known, err := s.lookUp(ctx, t)
 	if errors.Is(err, registry.ErrUnknownCard) {
 		err = ErrNotRegistered
 	}
 	if err != nil {
-		return Order{}, fmt.Errorf("looking up the card's registration: %w", err)
+		return Order{}, channel.ID{}, fmt.Errorf("looking up the card's registration: %w", err)
 	}
 	return Order{
 		Template: known.Template, Algorithm: known.Key.Algorithm(), Lock: true,
 		Subject: known.Subject, GTIN: known.GTIN, Lot: known.Lot, Serial: known.Serial,
-	}, nil
+	}, known.Issuer, nil
 }
 
 // thing is what a card stands for, as its registration says for good.

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/productid/productid/host/registry"
@@ -179,9 +178,7 @@ func (o Options) Check(order Order) error {
 	if _, err := order.longest(o.Name).Encode(); err != nil {
 		return err
 	}
-	log := strings.Repeat("l", 253) // its name is not known yet: room for a long one
-	_, err := record.IssuerOpened{Name: o.Issuer.Name, URL: o.Issuer.URL, Log: log}.Encode()
-	return err
+	return registry.CheckOpening(o.Issuer.Name, o.Issuer.URL)
 }
 
 // longest is a registration with as many bytes in it as what the card will add can have.

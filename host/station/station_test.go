@@ -190,13 +190,14 @@ func TestWithoutLockItStopsBeforeAndGoesOnLater(t *testing.T) {
 func TestRegisteredCardIsFinishedWithoutItsOrder(t *testing.T) {
 	w, card := newWorld(t), newCard("card")
 	o := order(t)
-	_, err := w.station("acme").Registered(t.Context(), card)
+	_, _, err := w.station("acme").Registered(t.Context(), card)
 	assert.ErrorIs(t, err, station.ErrNotRegistered)
 	o.Lock = false
 	_, err = w.station("acme").Personalise(t.Context(), card, o, quiet)
 	require.NoError(t, err)
-	finish, err := w.station("acme").Registered(t.Context(), card)
+	finish, issuer, err := w.station("acme").Registered(t.Context(), card)
 	require.NoError(t, err)
+	assert.Equal(t, w.station("acme").Issuer.Author().Channel(), issuer)
 	finish.Confirm = o.Confirm
 	_, err = w.station("acme").Personalise(t.Context(), card, finish, quiet)
 	require.NoError(t, err)

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/record"
+)
+
+func (a *app) cardList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the cards that the ledger knows",
+		Long: `Lists the cards of all issuers on the ledger, or with --issuer those of one. Two issuers may have one name: in JSON each
+card names its issuer by the channel.`,
+		Example: "  productid card list --issuer \"Bell GmbH\"",
+		Args:    arguments(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.openHouse(c.Context(), existing)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			issuers, err := h.onLedger(c.Context(), a.flags.issuer)
+			if err != nil {
+				return err
+			}
+			var cards []record.Card
+			for card, err := range h.registry.Cards(c.Context()) {
+				if err != nil {
+					return err
+				}
+				if _, meant := issuers[card.Issuer]; meant {
+					cards = append(cards, card)
+				}
+			}
+			return console.List(a.console, cards, func(w io.Writer) {
+				var rows [][]string
+				for _, c := range cards {
+					rows = append(rows, []string{c.ID.String(), c.State, fmt.Sprint(c.Last), fmt.Sprint(c.Recorded), issuers[c.Issuer].Name, c.Subject, c.GTIN, c.Lot, c.Serial})
+				}
+				console.Table(w, []string{"CARD", "STATE", "COUNTER", "TAPS", "ISSUER", "KIND", "GTIN", "LOT", "SERIAL"}, rows)
+			})
+		},
+	}
+}
