@@ -136,8 +136,8 @@ func (o *Options) complete() error {
 			o.Milestone = 100 * time.Millisecond
 		}
 	}
-	if least := time.Second; o.Milestone < 10*time.Millisecond || !o.Fast && o.Milestone < least {
-		return fmt.Errorf("a milestone every %v: below %v only a fast devnet goes, and none below 10 ms", o.Milestone, least)
+	if least := time.Second; o.Milestone < 10*time.Millisecond || !o.Fast && o.Milestone < least || o.Milestone > time.Hour {
+		return fmt.Errorf("a milestone every %v: below %v only a fast devnet goes, none below 10 ms or above an hour", o.Milestone, least)
 	}
 	const fewest = snapshotDepth + 30
 	if o.KeepMilestones != 0 && o.KeepMilestones < fewest {

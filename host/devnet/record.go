@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,9 @@ type ports struct {
 
 const recordVersion = 1
 
+// maxMilestoneMS is an hour: beyond it a number of milliseconds is a mistake.
+const maxMilestoneMS = 60 * 60 * 1000
+
 func readRecord(dir string) (record, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "network.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,15 +45,25 @@ func readRecord(dir string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
+	return parseRecord(text)
+}
+
+// parseRecord reads a record of which everything that others rely on is there.
+func parseRecord(text []byte) (record, error) {
 	var r record
 	if err := json.Unmarshal(text, &r); err != nil {
 		return record{}, fmt.Errorf("%w: network.json: %w", ErrForeign, err)
 	}
-	if r.Version != recordVersion || r.Nodes != len(r.Ports) || r.Nodes < 1 || r.MilestoneMS <= 0 || len(r.Coordinator) == 0 {
+	if r.Version != recordVersion || r.Nodes != len(r.Ports) || r.Nodes != 1 && r.Nodes != 3 || r.MilestoneMS <= 0 || r.MilestoneMS > maxMilestoneMS || len(r.Coordinator) == 0 {
 		return record{}, fmt.Errorf("%w: network.json is of another version, or damaged", ErrForeign)
 	}
 	for _, k := range r.Coordinator {
 		if len(k) != ed25519.PublicKeySize {
+			return record{}, fmt.Errorf("%w: network.json is damaged", ErrForeign)
+		}
+	}
+	for _, p := range r.Ports {
+		if p.REST < 0 || p.REST > math.MaxUint16 || p.INX < 0 || p.INX > math.MaxUint16 {
 			return record{}, fmt.Errorf("%w: network.json is damaged", ErrForeign)
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"iter"
 	"log"
+	"sync"
 	"time"
 
 	"github.com/iotaledger/hive.go/serializer/v2"
@@ -66,20 +68,13 @@ func (c *coordinator) next(ctx context.Context, now time.Time) error {
 
 // look asks every node how far it is. Live nodes are those that keep up; the leader is the one that is furthest.
 func (c *coordinator) look(ctx context.Context) (live []*node, leader *node, index iotago.MilestoneIndex, err error) {
-	err = errors.New("no node answers")
-	for _, n := range c.nodes {
-		if !n.follows.Load() {
+	for n, s := range c.ask(ctx) {
+		if s == nil {
 			n.synced.Store(false)
 			continue
 		}
-		s, failed := n.status(ctx)
-		if failed != nil {
-			n.synced.Store(false)
-			err = failed
-			continue
-		}
-		if failed := c.learn(s.GetCurrentProtocolParameters().GetParams()); failed != nil {
-			return nil, nil, 0, fmt.Errorf("node %s: %w", n.address, failed)
+		if err := c.learn(s.GetCurrentProtocolParameters().GetParams()); err != nil {
+			return nil, nil, 0, fmt.Errorf("node %s: %w", n.address, err)
 		}
 		confirmed := s.GetConfirmedMilestone().GetMilestoneInfo().GetMilestoneIndex()
 		synced := confirmed+1 >= c.state.Index
@@ -95,9 +90,28 @@ func (c *coordinator) look(ctx context.Context) (live []*node, leader *node, ind
 		}
 	}
 	if leader == nil {
-		return nil, nil, 0, err
+		return nil, nil, 0, errors.New("no node answers")
 	}
 	return live, leader, index, nil
+}
+
+// ask collects what the nodes say of themselves, in their order; nil is of a node that does not answer.
+func (c *coordinator) ask(ctx context.Context) iter.Seq2[*node, *inx.NodeStatus] {
+	all := make([]*inx.NodeStatus, len(c.nodes))
+	var asked sync.WaitGroup
+	for i, n := range c.nodes {
+		if n.follows.Load() {
+			asked.Go(func() { all[i] = n.status(ctx) })
+		}
+	}
+	asked.Wait()
+	return func(yield func(*node, *inx.NodeStatus) bool) {
+		for i, n := range c.nodes {
+			if !yield(n, all[i]) {
+				return
+			}
+		}
+	}
 }
 
 // learn reads the protocol parameters of the network, once.
@@ -275,12 +289,12 @@ func (c *coordinator) doubt(ctx context.Context, leader *node, parents iotago.Bl
 	}
 }
 
-// spread hands the other nodes a block too, so that it does not hang on one node's life. A node that does not take it gets it from
-// its peers.
+// spread hands the other nodes a block too, so that it does not hang on one node's life. Nobody waits for them: a node that does not
+// take it gets it from its peers.
 func spread(ctx context.Context, nodes []*node, except *node, block *inx.RawBlock) {
 	for _, n := range nodes {
 		if n != except && n.synced.Load() {
-			n.submit(ctx, block)
+			go n.submit(ctx, block)
 		}
 	}
 }

@@ -23,7 +23,9 @@ type keeper struct {
 
 	mu    sync.Mutex
 	isCut bool
-	file  sync.Mutex // one writer of processes.json at a time
+
+	file   sync.Mutex     // one writer of processes.json at a time
+	writes sync.WaitGroup // writes that are under way
 }
 
 // report is what status answers, and what processes.json holds.
@@ -45,7 +47,7 @@ func newKeeper(p plan, down func()) *keeper {
 	}
 	for _, program := range p.Processes {
 		k.processes = append(k.processes, &process{program: program, status: status{Name: program.Name, State: stopped},
-			changed: func() { go k.write() }, begin: begin})
+			changed: func() { k.writes.Go(k.write) }, begin: begin})
 	}
 	return k
 }
@@ -82,7 +84,7 @@ func (k *keeper) stopAll() {
 		}
 	}
 	others.Wait()
-	k.write()
+	k.writes.Wait()
 }
 
 func (k *keeper) report() report {
