@@ -67,6 +67,33 @@ func (s *suite) restart(t *testing.T, u Under) {
 	}
 }
 
+// pruned: what the ledger stands on may forget, the ledger does not, and goes on.
+func (s *suite) pruned(t *testing.T, u Under) {
+	w := newWriter(t, u, 4)
+	for _, m := range w.messages {
+		r, err := record(u.Ledger, m)
+		require.NoError(t, err)
+		w.receipts = append(w.receipts, r)
+	}
+	before, _ := collect(t, u.Ledger, ledger.Position{})
+	u.Prune(t)
+	for _, u := range []Under{u, u.reopen(t)} {
+		w.check(t, u)
+		after, _ := collect(t, u.Ledger, ledger.Position{})
+		assert.Equal(t, before, after)
+		for n, m := range w.messages {
+			proof, err := u.Ledger.Prove(context.Background(), w.chain.id(), uint64(n))
+			require.NoError(t, err)
+			verified, err := u.Policy.Verify(m, proof)
+			require.NoError(t, err)
+			requireSame(t, u, m, w.receipts[n], verified)
+		}
+	}
+	u = u.reopen(t)
+	m, r := w.chain.write(t, u, "after the pruning")
+	requireReceipt(t, u, m, r)
+}
+
 // cancelledMidway ends the context of a submission a little later each time: what
 // came of it is recorded, not known, or not written, and then the number is free.
 func (s *suite) cancelledMidway(t *testing.T, u Under) {

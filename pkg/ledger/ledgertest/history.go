@@ -2,7 +2,9 @@ package ledgertest
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,9 +23,15 @@ type history struct {
 	tries    int
 }
 
-// histories makes random submissions, good ones and bad ones, to several channels,
-// and compares all that the ledger says with a model.
-func (s *suite) histories(t *testing.T, u Under) {
+// randomHistories makes random submissions, good ones and bad ones, to several
+// channels, and compares all that the ledger says with a model.
+func (s *suite) randomHistories(t *testing.T, u Under) {
+	if s.histories > 0 {
+		checks := flag.Lookup("rapid.checks").Value
+		before := checks.String()
+		require.NoError(t, checks.Set(strconv.Itoa(s.histories)))
+		defer func() { require.NoError(t, checks.Set(before)) }()
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		begin := end(rt, u.Ledger)
 		h := &history{under: u}

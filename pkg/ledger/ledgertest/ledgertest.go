@@ -21,6 +21,9 @@ type Backend struct {
 	// Open returns a ledger for one test, and cleans up after the test. It may hold
 	// entries of others already.
 	Open func(t *testing.T) Under
+	// Histories is how many random histories are made, for a ledger on which each
+	// step takes its time. 0 leaves it to the flag rapid.checks.
+	Histories int
 }
 
 // Under is a ledger under test, with what its tests need beside the contract.
@@ -28,6 +31,9 @@ type Under struct {
 	Ledger ledger.Ledger
 	// List admits channels, durable on return.
 	List func(ctx context.Context, ids ...channel.ID) error
+	// Know makes an author known to the ledger before he writes, where the ledger needs
+	// his signature for its own. Nil where it does not.
+	Know func(*channel.Author)
 	// Policy trusts this ledger, and every key that signs its proofs.
 	Policy ledger.Policy
 
@@ -39,6 +45,13 @@ type Under struct {
 	Reopen func(t *testing.T) Under
 	// Fail makes the next submission fail so. Nil for a ledger without a hook.
 	Fail func(t *testing.T, f Failure)
+	// Prune makes whatever the ledger stands on forget all that it can of what is
+	// recorded now. Nil where nothing is ever forgotten.
+	Prune func(t *testing.T)
+	// Redundant says that a proof holds bytes that say nothing, as the number of
+	// leaves does in a path: with one of them changed it may still hold, and must
+	// give the same receipt.
+	Redundant bool
 }
 
 // Failure is a way in which a submission fails.
@@ -56,6 +69,7 @@ const patience = 30 * time.Second
 
 // suite counts what one run over a backend has seen.
 type suite struct {
+	histories                          int
 	races, winners, tampered, accepted atomic.Int64
 }
 
@@ -67,9 +81,10 @@ type test struct {
 
 // Run tests a backend. At its end it logs how many races it ran, how many
 // winners they had, how many tampered bytes it offered and how many were accepted.
-// The flag rapid.checks sets how many random histories it makes.
+// The flag rapid.checks sets how many random histories it makes, unless the backend
+// does.
 func Run(t *testing.T, b Backend) {
-	s := &suite{}
+	s := &suite{histories: b.Histories}
 	for _, test := range s.tests(b.Open(t)) {
 		t.Run(test.name, func(t *testing.T) { test.run(t, b.Open(t)) })
 	}
@@ -101,10 +116,13 @@ func (s *suite) tests(u Under) []test {
 		{"FollowDeliversWhatIsNew", s.followNew},
 		{"FollowEnds", s.followEnds},
 		{"CloseEndsAll", s.closed},
-		{"RandomHistoriesAreChains", s.histories},
+		{"RandomHistoriesAreChains", s.randomHistories},
 	}
 	if u.Reopen != nil {
 		tests = append(tests, test{"CrashBetweenSubmitAndAwait", s.crash}, test{"RestartKeepsAll", s.restart})
+	}
+	if u.Prune != nil {
+		tests = append(tests, test{"PrunedHistoryStillVerifies", s.pruned})
 	}
 	if u.Fail != nil {
 		tests = append(tests,
@@ -130,6 +148,9 @@ func newChain(t require.TestingT, u Under, mode channel.Mode) *chain {
 	_, err := rand.Read(seed[:])
 	require.NoError(t, err)
 	c := &chain{author: channel.NewAuthor(seed, mode)}
+	if u.Know != nil {
+		u.Know(c.author)
+	}
 	require.NoError(t, u.List(context.Background(), c.author.Channel()))
 	return c
 }

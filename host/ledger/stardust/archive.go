@@ -1,0 +1,184 @@
+package stardust
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	iotago "github.com/iotaledger/iota.go/v3"
+
+	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// querier reads the archive, within a transaction or without.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// chain is a channel as the archive has it.
+type chain struct {
+	id     channel.ID
+	alias  iotago.AliasID // zero before the first message
+	output iotago.OutputID
+	raw    []byte
+	next   uint64
+	first  uint64 // messages before it are missing
+}
+
+// pending is a transaction whose outcome is not known.
+type pending struct {
+	message channel.Message
+	transaction
+	since time.Time
+	dead  bool // its funding is spent otherwise
+}
+
+// receipt is what can be said of a message that is only taken.
+func (p *pending) receipt(origin string) ledger.Receipt {
+	m := p.message
+	return ledger.Receipt{Ledger: origin, Channel: m.Channel(), Number: m.Number(), Hash: m.Hash(), Time: p.since, Phase: ledger.Taken}
+}
+
+// readChain returns a channel that is listed or has messages, or ErrNotListed.
+func readChain(ctx context.Context, q querier, id channel.ID) (*chain, error) {
+	c := &chain{id: id}
+	var alias, output []byte
+	err := q.QueryRowContext(ctx, "SELECT alias, output, raw, next, first FROM channel WHERE id = $1", id[:]).
+		Scan(&alias, &output, &c.raw, &c.next, &c.first)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("channel %s: %w", id, ledger.ErrNotListed)
+	}
+	if err != nil {
+		return nil, unreadable(ctx, err)
+	}
+	copy(c.alias[:], alias)
+	copy(c.output[:], output)
+	return c, nil
+}
+
+// head returns the newest message of a channel that has one.
+func (c *chain) head(ctx context.Context, q querier) (channel.Message, error) {
+	if c.next > c.first {
+		e, err := readEntry(ctx, q, c.id, c.next-1)
+		return e.Message, err
+	}
+	output, err := parseOutput(c.raw) // the entry is missing
+	if err != nil {
+		return channel.Message{}, err
+	}
+	alias, ok := output.(*iotago.AliasOutput)
+	if !ok {
+		return channel.Message{}, fmt.Errorf("archived output of channel %s is no alias", c.id)
+	}
+	return channel.Parse(alias.StateMetadata)
+}
+
+// begun returns a channel that has a message, all of whose messages are here.
+func begun(ctx context.Context, q querier, id channel.ID) (*chain, error) {
+	c, err := readChain(ctx, q, id)
+	if errors.Is(err, ledger.ErrNotListed) || err == nil && c.next == 0 {
+		return nil, fmt.Errorf("channel %s: %w", id, ledger.ErrNoChannel)
+	}
+	if err == nil && c.first > 0 {
+		return nil, missing("messages of channel %s before %d", id, c.first)
+	}
+	return c, err
+}
+
+const entryColumns = "place, time, message"
+
+func scanEntry(scan func(...any) error) (ledger.Entry, error) {
+	var place, milli int64
+	var raw []byte
+	if err := scan(&place, &milli, &raw); err != nil {
+		return ledger.Entry{}, err
+	}
+	m, err := channel.Parse(raw)
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("archived message: %w", err)
+	}
+	return ledger.Entry{Message: m, Time: time.UnixMilli(milli).UTC(), Index: uint64(place)}, nil
+}
+
+// readEntry returns message n of a channel, or sql.ErrNoRows.
+func readEntry(ctx context.Context, q querier, id channel.ID, n uint64) (ledger.Entry, error) {
+	e, err := scanEntry(q.QueryRowContext(ctx, "SELECT "+entryColumns+" FROM entry WHERE channel = $1 AND number = $2", id[:], int64(n)).Scan)
+	return e, unreadable(ctx, err)
+}
+
+// readEntries returns what a query for entries finds.
+func readEntries(ctx context.Context, q querier, query string, args ...any) ([]ledger.Entry, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, unreadable(ctx, err)
+	}
+	defer rows.Close()
+	var entries []ledger.Entry
+	for rows.Next() {
+		e, err := scanEntry(rows.Scan)
+		if err != nil {
+			return nil, unreadable(ctx, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, unreadable(ctx, rows.Err())
+}
+
+const pendingColumns = "message, tx, payload, since, dead"
+
+func scanPending(scan func(...any) error) (*pending, error) {
+	p := &pending{}
+	var raw, tx []byte
+	var since, dead int64
+	if err := scan(&raw, &tx, &p.payload, &since, &dead); err != nil {
+		return nil, err
+	}
+	m, err := channel.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("archived message: %w", err)
+	}
+	p.message, p.since, p.dead = m, time.UnixMilli(since).UTC(), dead != 0
+	copy(p.id[:], tx)
+	return p, nil
+}
+
+// readPending returns the undecided transaction for number n of a channel, or nil.
+func readPending(ctx context.Context, q querier, id channel.ID, n uint64) (*pending, error) {
+	p, err := scanPending(q.QueryRowContext(ctx, "SELECT "+pendingColumns+" FROM pending WHERE channel = $1 AND number = $2", id[:], int64(n)).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return p, unreadable(ctx, err)
+}
+
+// position returns the milestone up to which the archive goes.
+func position(ctx context.Context, q querier) (uint32, error) {
+	var milestone int64
+	err := q.QueryRowContext(ctx, "SELECT milestone FROM archive").Scan(&milestone)
+	return uint32(milestone), unreadable(ctx, err)
+}
+
+// unreadable says an error of reading the archive in the words of package ledger.
+// sql.ErrNoRows is none.
+func unreadable(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	return fmt.Errorf("%w: reading the archive: %w", ledger.ErrUnavailable, store.Explain(err))
+}
+
+func missing(format string, args ...any) error {
+	return fmt.Errorf("%w: %w: %s", ledger.ErrUnavailable, ErrMissing, fmt.Sprintf(format, args...))
+}
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: archive was altered or damaged: %w", ledger.ErrUnavailable, fmt.Errorf(format, args...))
+}

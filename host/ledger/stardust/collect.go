@@ -1,0 +1,186 @@
+package stardust
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/iotaledger/hive.go/serializer/v2"
+	inx "github.com/iotaledger/inx/go"
+	iotago "github.com/iotaledger/iota.go/v3"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/stardust"
+)
+
+// update is what one milestone changed of ours.
+type update struct {
+	index  uint32
+	states []*state
+	earned []money
+	spent  []spent
+	id     iotago.MilestoneID
+	raw    []byte // of the milestone; only with states
+	time   time.Time
+	size   int  // number of applied transactions
+	old    bool // before the archive was made
+}
+
+// state is a new output of an alias of ours, with what proves it.
+type state struct {
+	id     iotago.OutputID
+	alias  *iotago.AliasOutput
+	of     channel.ID
+	raw    []byte
+	from   iotago.BlockID
+	booked uint32 // milestone that made it
+	index  int    // among the applied transactions
+	block  []byte
+	path   []byte
+}
+
+// spent is an output of money that a transaction used up.
+type spent struct {
+	id iotago.OutputID
+	by iotago.TransactionID
+}
+
+// aliasID returns the id of a state's alias.
+func (s *state) aliasID() iotago.AliasID {
+	if s.alias.AliasEmpty() {
+		return iotago.AliasIDFromOutputID(s.id)
+	}
+	return s.alias.AliasID
+}
+
+// created takes a new output into the update if it is ours.
+func (l *Ledger) created(u *update, o *inx.LedgerOutput) error {
+	output, err := o.UnwrapOutput(serializer.DeSeriModeNoValidation, nil)
+	if err != nil {
+		return fmt.Errorf("output %x: %w", o.GetOutputId().GetId(), err)
+	}
+	id := o.UnwrapOutputID()
+	if l.spendable(output) {
+		u.earned = append(u.earned, money{id, output.(*iotago.BasicOutput)})
+	}
+	if alias, of, ok := l.ownAlias(output); ok {
+		u.states = append(u.states, &state{id: id, alias: alias, of: of, raw: o.GetOutput().GetData(), from: o.UnwrapBlockID(), booked: o.GetMilestoneIndexBooked()})
+	}
+	return nil
+}
+
+// consumed takes an output that was spent into the update if it was our money.
+func (l *Ledger) consumed(u *update, s *inx.LedgerSpent) error {
+	output, err := s.GetOutput().UnwrapOutput(serializer.DeSeriModeNoValidation, nil)
+	if err != nil {
+		return fmt.Errorf("output %x: %w", s.GetOutput().GetOutputId().GetId(), err)
+	}
+	if l.spendable(output) {
+		u.spent = append(u.spent, spent{s.GetOutput().UnwrapOutputID(), s.UnwrapTransactionIDSpent()})
+	}
+	return nil
+}
+
+// prove fetches what proves the states of an update from the node, while it still has
+// it, and orders them as the ledger did.
+func (l *Ledger) prove(ctx context.Context, n *node, u *update) error {
+	ms, err := n.ReadMilestone(ctx, &inx.MilestoneRequest{MilestoneIndex: u.index})
+	if err != nil {
+		return err
+	}
+	u.raw, u.id = ms.GetMilestone().GetData(), ms.GetMilestoneInfo().GetMilestoneId().Unwrap()
+	milestone, err := stardust.ParseMilestone(u.raw)
+	if err != nil {
+		return err
+	}
+	if milestone.Index != u.index {
+		return fmt.Errorf("milestone %d instead of %d", milestone.Index, u.index)
+	}
+	if err := l.signed(milestone); err != nil {
+		return err
+	}
+	u.time = milestone.Time
+	applied, err := readApplied(ctx, n, u.index)
+	if err != nil {
+		return err
+	}
+	if stardust.MerkleRoot(applied) != milestone.AppliedRoot {
+		return errors.New("node's list of applied transactions does not give the milestone's root")
+	}
+	u.size = len(applied)
+	for _, s := range u.states {
+		if s.index = slices.Index(applied, stardust.Hash(s.from)); s.index < 0 {
+			return fmt.Errorf("block %x of an output was not applied", s.from[:])
+		}
+		path, err := stardust.NewPath(applied, s.index)
+		if err != nil {
+			return err
+		}
+		s.path = []byte{} // of a milestone with this transaction alone
+		for _, h := range path.Hashes {
+			s.path = append(s.path, h[:]...)
+		}
+		raw, err := n.ReadBlock(ctx, inx.NewBlockId(s.from))
+		if err != nil {
+			return err
+		}
+		s.block = raw.GetData()
+	}
+	slices.SortFunc(u.states, func(a, b *state) int {
+		if a.index != b.index {
+			return a.index - b.index
+		}
+		return int(a.id.Index()) - int(b.id.Index())
+	})
+	return nil
+}
+
+// readApplied returns the blocks whose transactions a milestone applied, in
+// white-flag order.
+func readApplied(ctx context.Context, n *node, index uint32) ([]stardust.Hash, error) {
+	stream, err := n.ReadMilestoneConeMetadata(ctx, &inx.MilestoneRequest{MilestoneIndex: index})
+	if err != nil {
+		return nil, err
+	}
+	type applied struct {
+		order uint32
+		block stardust.Hash
+	}
+	var all []applied
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.GetLedgerInclusionState() == inx.BlockMetadata_LEDGER_INCLUSION_STATE_INCLUDED {
+			all = append(all, applied{m.GetWhiteFlagIndex(), stardust.Hash(m.UnwrapBlockID())})
+		}
+	}
+	slices.SortFunc(all, func(a, b applied) int { return int(a.order) - int(b.order) })
+	blocks := make([]stardust.Hash, len(all))
+	for i, a := range all {
+		blocks[i] = a.block
+	}
+	return blocks, nil
+}
+
+// signed reports whether the network's coordinator has signed a milestone.
+func (l *Ledger) signed(m stardust.Milestone) error {
+	var keys []ed25519.PublicKey
+	for _, text := range l.coordinator(m.Index).Keys {
+		key, err := hex.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	return m.Verify(l.threshold, keys...)
+}

@@ -1,0 +1,39 @@
+package stardust
+
+import (
+	"context"
+
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/stardust"
+)
+
+// receipt returns the final receipt of an archived message, whose proof was checked
+// anew.
+func (l *Ledger) receipt(ctx context.Context, e ledger.Entry) (ledger.Receipt, error) {
+	var p ledger.StardustProof
+	var size int64
+	var path []byte
+	err := l.db.Read().QueryRowContext(ctx, "SELECT block, size, path, milestone.raw FROM entry JOIN milestone ON milestone.id = $1 WHERE place = $2",
+		int64(e.Index>>32), int64(e.Index)).Scan(&p.Block, &size, &path, &p.Milestone)
+	if err != nil {
+		return ledger.Receipt{}, unreadable(ctx, err)
+	}
+	p.Path = stardust.Path{Index: uint32(e.Index), Size: uint32(size)}
+	for ; len(path) >= len(stardust.Hash{}); path = path[len(stardust.Hash{}):] {
+		p.Path.Hashes = append(p.Path.Hashes, stardust.Hash(path))
+	}
+	r := e.Receipt(l.params.NetworkName, ledger.Final, p.Proof())
+	verified, err := l.policy(uint32(e.Index>>32)).Verify(e.Message, r.Proof)
+	if err != nil {
+		return ledger.Receipt{}, damaged("proof of message %d of channel %s: %w", r.Number, r.Channel, err)
+	}
+	if verified.Index != r.Index || !verified.Time.Equal(r.Time) {
+		return ledger.Receipt{}, damaged("message %d of channel %s is recorded %s", r.Number, r.Channel, verified.Time)
+	}
+	return r, nil
+}
+
+// policy trusts what the network's nodes trust.
+func (l *Ledger) policy(milestone uint32) ledger.Policy {
+	return ledger.Policy{Coordinators: []ledger.Coordinator{l.coordinator(milestone)}}
+}
