@@ -15,6 +15,7 @@ javac|openjdk-17-jdk-headless
 ant|ant
 mvn|maven
 strace|strace
+/usr/lib/postgresql/*/bin/postgres|postgresql
 git|git
 /etc/ssl/certs/ca-certificates.crt|ca-certificates'
 
@@ -25,7 +26,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
 
-present() { case $1 in /*) [ -e "$1" ] ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
+present() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
 
 # A newer Debian names its default JDK otherwise.
 package() { if [ "$1" = openjdk-17-jdk-headless ] && ! apt-cache show "$1" >/dev/null 2>&1; then echo default-jdk-headless; else echo "$1"; fi; }
@@ -48,6 +49,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   quietly as_root apt-get update -qq
   packages=()
   for name in "${missing[@]}"; do packages+=("$(package "$name")"); done
+  # The tests start a PostgreSQL server of their own: Debian's package is not to start one, unless this machine has it already.
+  if [[ " ${packages[*]} " = *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
   quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
 
