@@ -2,7 +2,6 @@ package registry_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,11 +27,13 @@ func (h *hangingUp) Range(ctx context.Context, id channel.ID, from uint64, n int
 
 // TestCallerThatEndsLeavesNothingHalf has a caller end in the middle of SyncChannel: what was folded stands with its retry key,
 // or not at all.
-func TestCallerThatEndsLeavesNothingHalf(t *testing.T) {
+func TestCallerThatEndsLeavesNothingHalf(t *testing.T) { onBoth(t, callerThatEndsLeavesNothingHalf) }
+
+func callerThatEndsLeavesNothingHalf(t *testing.T, fresh func(testing.TB) string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	l := newLedger(t)
-	path := filepath.Join(t.TempDir(), "registry.db")
+	path := fresh(t)
 	r := open(t, &hangingUp{l, cancel}, path, nil)
 	card, issuer, taps := taptest.NewCard("a"), recordtest.NewChain("issuer"), recordtest.NewChain("taps")
 	tell(t, l, issuer.Say(recordtest.Body(recordtest.Opened("issuer"))))
@@ -72,8 +73,10 @@ func (s *stuck) Range(ctx context.Context, id channel.ID, from uint64, n int) ([
 }
 
 // TestCallerThatEndsTakesNobodyWithHim has two callers give up a mending while a third, with other business, shares their batch.
-func TestCallerThatEndsTakesNobodyWithHim(t *testing.T) {
-	w := &world{t: t, ledger: newLedger(t), path: filepath.Join(t.TempDir(), "registry.db")}
+func TestCallerThatEndsTakesNobodyWithHim(t *testing.T) { onBoth(t, callerThatEndsTakesNobodyWithHim) }
+
+func callerThatEndsTakesNobodyWithHim(t *testing.T, fresh func(testing.TB) string) {
+	w := &world{t: t, ledger: newLedger(t), path: fresh(t)}
 	l := &stuck{Ledger: w.ledger, asked: make(chan struct{})}
 	w.Registry = open(t, l, w.path, w.report)
 	defer w.Registry.Close()

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -92,12 +91,15 @@ func runChild(t *testing.T, path string, dieAt int) bool {
 
 // Killed with -9 at each point that a write passes, a registry goes on where it was: nothing lost, nothing folded twice.
 func TestKilledAtEveryPointOfASyncAndARebuild(t *testing.T) {
+	onBoth(t, killedAtEveryPointOfASyncAndARebuild)
+}
+
+func killedAtEveryPointOfASyncAndARebuild(t *testing.T, fresh func(testing.TB) string) {
 	l := historyLedger(t)
 	want, ignored := folded(t, l)
-	dir := t.TempDir()
 	kills := 0
 	for ; ; kills++ {
-		path := filepath.Join(dir, strconv.Itoa(kills))
+		path := fresh(t)
 		if !runChild(t, path, kills+1) {
 			break
 		}
@@ -113,8 +115,10 @@ func TestKilledAtEveryPointOfASyncAndARebuild(t *testing.T) {
 	t.Logf("killed at %d points", kills)
 }
 
-func TestManyProcessesSyncOneFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "registry.db")
+func TestManyProcessesSyncOneFile(t *testing.T) { onBoth(t, manyProcessesSyncOneFile) }
+
+func manyProcessesSyncOneFile(t *testing.T, fresh func(testing.TB) string) {
+	path := fresh(t)
 	var children sync.WaitGroup
 	for range 4 {
 		children.Go(func() { assert.False(t, runChild(t, path, 0)) })

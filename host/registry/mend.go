@@ -25,7 +25,7 @@ func (f reading) holds() bool { return f.cardHolds && f.headHolds }
 
 // read runs a statement that selects one card.
 func (r *Registry) read(ctx context.Context, statement *sql.Stmt, key []byte) (reading, error) {
-	values := make([]any, cardColumns+headColumns)
+	values := make([]any, len(names(cardColumns))+len(names(headColumns)))
 	err := statement.QueryRowContext(ctx, key).Scan(pointers(values)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return reading{}, nil
@@ -37,15 +37,15 @@ func (r *Registry) read(ctx context.Context, statement *sql.Stmt, key []byte) (r
 }
 
 func (r *Registry) readingOf(values []any) (reading, error) {
-	f := reading{row: new(cardRow), values: values}
-	if f.cardHolds = r.sealer.sealed("cards", values[:cardColumns]); !f.cardHolds {
+	f, columns := reading{row: new(cardRow), values: values}, len(names(cardColumns))
+	if f.cardHolds = r.sealer.sealed("cards", values[:columns]); !f.cardHolds {
 		return f, nil
 	}
 	if err := f.row.setCard(values); err != nil {
 		return f, fmt.Errorf("reading card: %w", err)
 	}
-	if f.headHolds = r.sealer.sealed("heads", values[cardColumns:]); f.headHolds {
-		f.row.setHead(values[cardColumns:])
+	if f.headHolds = r.sealer.sealed("heads", values[columns:]); f.headHolds {
+		f.row.setHead(values[columns:])
 	}
 	return f, nil
 }

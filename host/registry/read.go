@@ -158,7 +158,7 @@ func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]r
 	var issuers []record.Issuer
 	var total catalogue
 	for rows.Next() {
-		values := make([]any, issuerColumns)
+		values := make([]any, len(names(issuerColumns)))
 		if err := rows.Scan(pointers(values)...); err != nil {
 			return nil, fmt.Errorf("reading issuers: %w", err)
 		}
@@ -180,7 +180,7 @@ func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]r
 
 // Rejections returns the records that did not hold, in the ledger's order.
 func (r *Registry) Rejections(ctx context.Context) ([]record.Rejection, error) {
-	rows, err := r.db.Read().QueryContext(ctx, "SELECT idx, channel, number, kind, reason FROM rejections ORDER BY idx")
+	rows, err := r.db.Read().QueryContext(ctx, "SELECT "+rejectionColumns+" FROM rejections ORDER BY idx")
 	if err != nil {
 		return nil, fmt.Errorf("reading rejections: %w", err)
 	}

@@ -1,6 +1,7 @@
 // Package registry is the cache of what the ledger says about issuers and cards.
 //
-// The ledger is the truth. A [Registry] folds it by record.Fold into one SQLite file and goes on from where it stopped:
+// The ledger is the truth. A [Registry] folds it by record.Fold into one SQLite file, or one schema of a PostgreSQL
+// database, and goes on from where it stopped:
 // [Registry.Sync] reads to the ledger's end, [Registry.SyncChannel] brings one card's channel up to its newest message, and
 // [Registry.Rebuild] forgets everything and folds again, with the same result.
 //
@@ -84,9 +85,12 @@ type Registry struct {
 	rebuilt    atomic.Uint64 // how often, in this process
 }
 
-// Open opens or creates the registry file at path. It folds nothing yet: see Sync. The errors of the file are those of
-// store.Open.
-func Open(ctx context.Context, path string, o Options) (*Registry, error) {
+// schema is the registry's in a PostgreSQL database.
+const schema = "registry"
+
+// Open opens or creates the registry in a database, which is named as for store.Open. It folds nothing yet: see Sync. The errors
+// of the database are those of store.Open.
+func Open(ctx context.Context, name string, o Options) (*Registry, error) {
 	if o.Report == nil {
 		o.Report = func(Tampered) {}
 	}
@@ -94,7 +98,7 @@ func Open(ctx context.Context, path string, o Options) (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening registry: %w", err)
 	}
-	db, err := store.Open(ctx, path, store.Options{Migrations: files, Hook: o.Hook})
+	db, err := store.Open(ctx, name, store.Options{Migrations: files, Schema: schema, Hook: o.Hook})
 	if err != nil {
 		return nil, fmt.Errorf("opening registry: %w", err)
 	}
@@ -123,7 +127,7 @@ func (r *Registry) prepare(ctx context.Context) (err error) {
 	}
 	return r.db.Update(ctx, func(tx *sql.Tx) error {
 		var rows int
-		err := tx.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM meta) + (SELECT count(*) FROM (SELECT 1 FROM cards LIMIT 1))").Scan(&rows)
+		err := tx.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM meta) + (SELECT count(*) FROM (SELECT 1 FROM cards LIMIT 1) AS first)").Scan(&rows)
 		if err != nil || rows > 0 {
 			return err
 		}

@@ -4,160 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/note"
 	"pgregory.net/rapid"
 
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/channel"
-	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
 	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
-var master = channel.Seed{7}
+func TestTheRegistryFollowsTheLedger(t *testing.T) { onBoth(t, theRegistryFollowsTheLedger) }
 
-const origin = "log.example.com"
-
-// newLedger returns a ledger in memory with a clock of its own.
-func newLedger(t require.TestingT) *ledger.Memory {
-	key, _, err := note.GenerateKey(rand.NewChaCha8([32]byte{1}), origin)
-	require.NoError(t, err)
-	signer, err := ledger.NewSigner(key)
-	require.NoError(t, err)
-	now := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
-	var mu sync.Mutex
-	return ledger.NewMemory(origin, signer, func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(1234 * time.Microsecond)
-		return now
-	})
-}
-
-// world is a ledger and a registry of it.
-type world struct {
-	t      require.TestingT
-	ledger *ledger.Memory
-	path   string
-	*registry.Registry
-
-	mu    sync.Mutex
-	found []registry.Tampered
-}
-
-// open opens the registry file at path, as each process does.
-func open(t require.TestingT, l ledger.Ledger, path string, report func(registry.Tampered)) *registry.Registry {
-	r, err := registry.Open(context.Background(), path, registry.Options{Ledger: l, Master: master, Report: report})
-	require.NoError(t, err)
-	return r
-}
-
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, ledger: newLedger(t), path: filepath.Join(t.TempDir(), "registry.db")}
-	w.Registry = open(t, w.ledger, w.path, w.report)
-	t.Cleanup(func() { require.NoError(t, w.Registry.Close()) })
-	return w
-}
-
-func (w *world) report(found registry.Tampered) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.found = append(w.found, found)
-}
-
-// named returns what was reported since the last call.
-func (w *world) named() []registry.Tampered {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found := w.found
-	w.found = nil
-	return found
-}
-
-// tell records a message on the ledger.
-func (w *world) tell(m channel.Message) channel.Message {
-	tell(w.t, w.ledger, m)
-	return m
-}
-
-func tell(t require.TestingT, l *ledger.Memory, m channel.Message) {
-	require.NoError(t, l.List(context.Background(), m.Channel()))
-	_, err := l.Submit(context.Background(), m)
-	require.NoError(t, err)
-}
-
-func (w *world) sync() { require.NoError(w.t, w.Sync(context.Background())) }
-
-func (w *world) dump() string { return dump(w.t, w.Registry) }
-
-func dump(t require.TestingT, r *registry.Registry) string {
-	text, err := r.Dump(context.Background())
-	require.NoError(t, err)
-	return string(text)
-}
-
-// folded is the dump of record.Map over the whole ledger, and how much it ignored.
-func folded(t require.TestingT, l ledger.Ledger) (string, uint64) {
-	m := record.NewMap()
-	err := l.Follow(context.Background(), ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
-		if len(batch) == 0 {
-			return ledger.ErrStop
-		}
-		for _, e := range batch {
-			if err := record.Fold(m, e); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	text, err := m.Dump()
-	require.NoError(t, err)
-	return string(text), m.Ignored()
-}
-
-// life is a card in service with its channel.
-type life struct {
-	card *taptest.Card
-	taps *recordtest.Chain
-}
-
-// populate opens an issuer and puts cards into service, each with three taps; every tap has a retry key.
-func (w *world) populate(names ...string) (*recordtest.Chain, []life) {
-	issuer := recordtest.NewChain("issuer")
-	w.tell(issuer.Say(recordtest.Body(recordtest.Opened("issuer"))))
-	var lives []life
-	for _, name := range names {
-		l := life{taptest.NewCard(name), recordtest.NewChain(name)}
-		w.tell(issuer.Say(recordtest.Body(recordtest.Registered(l.card, issuer.ID(), l.taps.ID()))))
-		w.tell(l.taps.Say(recordtest.Body(recordtest.InService(1))))
-		for counter := uint32(2); counter < 5; counter++ {
-			w.tell(l.tapped(counter))
-		}
-		lives = append(lives, l)
-	}
-	w.sync()
-	return issuer, lives
-}
-
-func (l life) tapped(counter uint32) channel.Message {
-	b := recordtest.Tapped(l.card, counter)
-	b.Retry = fmt.Sprintf("key-%d.request", counter)
-	return l.taps.Say(recordtest.Body(b))
-}
-
-func TestTheRegistryFollowsTheLedger(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+func theRegistryFollowsTheLedger(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	issuer, lives := w.populate("a", "b")
 	a := lives[0]
 
@@ -185,8 +50,10 @@ func TestTheRegistryFollowsTheLedger(t *testing.T) {
 	assert.Empty(t, w.named())
 }
 
-func TestSyncChannelReadsOneChannelAhead(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+func TestSyncChannelReadsOneChannelAhead(t *testing.T) { onBoth(t, syncChannelReadsOneChannelAhead) }
+
+func syncChannelReadsOneChannelAhead(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	_, lives := w.populate("a", "b")
 	w.tell(lives[1].tapped(7))
 	w.tell(lives[0].tapped(8))
@@ -206,7 +73,11 @@ func TestSyncChannelReadsOneChannelAhead(t *testing.T) {
 }
 
 func TestSyncChannelOfACardThatIsNewOnTheLedger(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+	onBoth(t, syncChannelOfACardThatIsNewOnTheLedger)
+}
+
+func syncChannelOfACardThatIsNewOnTheLedger(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	issuer, _ := w.populate()
 	l := life{taptest.NewCard("late"), recordtest.NewChain("late")}
 	w.tell(issuer.Say(recordtest.Body(recordtest.Registered(l.card, issuer.ID(), l.taps.ID()))))
@@ -217,8 +88,10 @@ func TestSyncChannelOfACardThatIsNewOnTheLedger(t *testing.T) {
 	assert.Equal(t, record.StateInService, card.State)
 }
 
-func TestARetryKeyLeadsToItsFirstMessage(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+func TestARetryKeyLeadsToItsFirstMessage(t *testing.T) { onBoth(t, aRetryKeyLeadsToItsFirstMessage) }
+
+func aRetryKeyLeadsToItsFirstMessage(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	_, lives := w.populate("a", "b")
 	again := recordtest.Tapped(lives[0].card, 9)
 	again.Retry = "key-2.another request"
@@ -247,14 +120,13 @@ func TestARetryKeyLeadsToItsFirstMessage(t *testing.T) {
 
 // A registry that follows a random history in random steps, is closed and opened, rebuilt and used by two processes, holds what
 // record.Map holds.
-func TestEveryHistoryFoldsTheSame(t *testing.T) {
-	dir := t.TempDir()
-	var files int
-	rapid.Check(t, func(t *rapid.T) {
+func TestEveryHistoryFoldsTheSame(t *testing.T) { onBoth(t, everyHistoryFoldsTheSame) }
+
+func everyHistoryFoldsTheSame(outer *testing.T, fresh func(testing.TB) string) {
+	rapid.Check(outer, func(t *rapid.T) {
 		ctx := context.Background()
 		l := newLedger(t)
-		files++
-		path := filepath.Join(dir, fmt.Sprint(files))
+		path := fresh(outer)
 		report := func(found registry.Tampered) { t.Fatalf("nobody altered anything: %v", found) }
 		one, two := open(t, l, path, report), open(t, l, path, report)
 		defer func() { require.NoError(t, errors.Join(one.Close(), two.Close())) }()
@@ -290,8 +162,10 @@ func TestEveryHistoryFoldsTheSame(t *testing.T) {
 	})
 }
 
-func TestTheDumpHoldsNoSecretAndNoSeal(t *testing.T) {
-	w := newWorld(t)
+func TestTheDumpHoldsNoSecretAndNoSeal(t *testing.T) { onBoth(t, theDumpHoldsNoSecretAndNoSeal) }
+
+func theDumpHoldsNoSecretAndNoSeal(t *testing.T, fresh func(testing.TB) string) {
+	w := newWorld(t, fresh)
 	w.populate("a")
 	text := w.dump()
 	assert.NotContains(t, text, "mac")
@@ -300,7 +174,11 @@ func TestTheDumpHoldsNoSecretAndNoSeal(t *testing.T) {
 }
 
 func TestARecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+	onBoth(t, aRecordThatMustBeUnderstoodStopsTheRegistry)
+}
+
+func aRecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	issuer, lives := w.populate("a")
 	w.tell(lives[0].tapped(8))
 	w.tell(issuer.Say([]byte(`{"kind":"later","must":true}`)))
@@ -318,11 +196,13 @@ func TestARecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T) {
 }
 
 // A ledger that was cut, put back from an old copy, or written anew.
-func TestALedgerThatLostHistoryIsRefused(t *testing.T) {
+func TestALedgerThatLostHistoryIsRefused(t *testing.T) { onBoth(t, aLedgerThatLostHistoryIsRefused) }
+
+func aLedgerThatLostHistoryIsRefused(t *testing.T, fresh func(testing.TB) string) {
 	ctx := context.Background()
 	for _, messages := range []int{0, 5, 6, 30} {
 		t.Run(fmt.Sprint(messages, " messages"), func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, fresh)
 			_, lives := w.populate("a") // 6 messages
 			want := w.dump()
 			other := newLedger(t)
@@ -345,8 +225,10 @@ func TestALedgerThatLostHistoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestManyReadersAndWritersAtOnce(t *testing.T) {
-	w, ctx := newWorld(t), context.Background()
+func TestManyReadersAndWritersAtOnce(t *testing.T) { onBoth(t, manyReadersAndWritersAtOnce) }
+
+func manyReadersAndWritersAtOnce(t *testing.T, fresh func(testing.TB) string) {
+	w, ctx := newWorld(t, fresh), context.Background()
 	_, lives := w.populate("a", "b", "c", "d")
 	other := open(t, w.ledger, w.path, w.report)
 	defer other.Close()

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/productid/productid/pkg/channel"
@@ -33,20 +35,45 @@ func (c *cardRow) next() uint64 {
 }
 
 const (
-	selectCard = `SELECT c.id, c.alg, c.key, c.issuer, c.taps, c.prefix, c.middle, c.subject, c.gtin, c.lot, c.serial, c.proof,
-	c.number, c.hash, c.idx, c.ms, c.mac,
-	h.taps, h.number, h.hash, h.idx, h.ms, h.last, h.state, h.settings, h.recorded, h.retries, h.mac
-	FROM cards c LEFT JOIN heads h ON h.taps = c.taps `
+	cardColumns = "id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac"
+	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, mac"
 
-	insertCard = `INSERT OR REPLACE INTO cards (id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof,
-	number, hash, idx, ms, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+	issuerColumns = `channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
+	head_number, head_hash, head_index, head_ms, mac`
 
-	insertHead = `INSERT OR REPLACE INTO heads (taps, number, hash, idx, ms, last, state, settings, recorded, retries, mac)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-
-	cardColumns = 17
-	headColumns = 11
+	metaColumns      = "one, position, newest, ignored, catalogue, mac"
+	rejectionColumns = "idx, channel, number, kind, reason"
 )
+
+var (
+	selectCard    = "SELECT " + of("c", cardColumns) + ", " + of("h", headColumns) + " FROM cards c LEFT JOIN heads h ON h.taps = c.taps "
+	selectIssuers = "SELECT " + issuerColumns + " FROM issuers"
+
+	replaceCard      = replacing("cards", cardColumns)
+	replaceHead      = replacing("heads", headColumns)
+	replaceIssuer    = replacing("issuers", issuerColumns)
+	replaceMeta      = replacing("meta", metaColumns)
+	replaceRejection = replacing("rejections", rejectionColumns)
+)
+
+// names splits a list of columns.
+func names(columns string) []string { return strings.Fields(strings.ReplaceAll(columns, ",", " ")) }
+
+// of returns the columns as those of a table's alias.
+func of(alias, columns string) string {
+	return alias + "." + strings.Join(names(columns), ", "+alias+".")
+}
+
+// replacing returns the statement that writes a row, also over the row with the same key, which is the first column.
+func replacing(table, columns string) string {
+	list := names(columns)
+	values, sets := make([]string, len(list)), make([]string, len(list))
+	for i, name := range list {
+		values[i], sets[i] = fmt.Sprint("$", i+1), name+" = excluded."+name
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s",
+		table, columns, strings.Join(values, ", "), list[0], strings.Join(sets[1:], ", "))
+}
 
 func (c *cardRow) cardValues() []any {
 	at := c.Registered
@@ -83,16 +110,6 @@ func (c *cardRow) setHead(v []any) {
 	c.Last, c.State, c.Settings = uint32(v[5].(int64)), v[6].(string), v[7].(string)
 	c.Recorded, c.retries = uint64(v[8].(int64)), sum(v[9].([]byte))
 }
-
-const (
-	selectIssuers = `SELECT channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
-	head_number, head_hash, head_index, head_ms, mac FROM issuers`
-
-	insertIssuer = `INSERT OR REPLACE INTO issuers (channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
-	head_number, head_hash, head_index, head_ms, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
-
-	issuerColumns = 14
-)
 
 func issuerValues(i record.Issuer) []any {
 	return []any{

@@ -127,7 +127,7 @@ func (r *Registry) readMeta(ctx context.Context, q querier) (meta, error) {
 func (r *Registry) writeMeta(ctx context.Context, tx *sql.Tx, m meta) error {
 	values := []any{int64(m.position), m.newest[:], int64(m.ignored), m.catalogue.bytes()}
 	values = append(values, r.sealer.seal("meta", values...))
-	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta (one, position, newest, ignored, catalogue, mac) VALUES (1, $1, $2, $3, $4, $5)", values...)
+	_, err := tx.ExecContext(ctx, replaceMeta, append([]any{1}, values...)...)
 	if err != nil {
 		return fmt.Errorf("writing the registry's position: %w", err)
 	}

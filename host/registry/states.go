@@ -200,7 +200,7 @@ func (s *states) forward(row *cardRow) error {
 // flush writes what changed.
 func (s *states) flush() error {
 	for id := range s.newer {
-		if err := s.insert(insertIssuer, "issuers", issuerValues(s.issuers[id])); err != nil {
+		if err := s.insert(replaceIssuer, "issuers", issuerValues(s.issuers[id])); err != nil {
 			return err
 		}
 	}
@@ -210,7 +210,7 @@ func (s *states) flush() error {
 		}
 	}
 	for _, r := range s.rejections {
-		_, err := s.tx.ExecContext(s.ctx, "INSERT OR REPLACE INTO rejections (idx, channel, number, kind, reason) VALUES ($1, $2, $3, $4, $5)",
+		_, err := s.tx.ExecContext(s.ctx, replaceRejection,
 			int64(r.Index), r.Channel[:], int64(r.Number), r.Kind, string(r.Reason))
 		if err != nil {
 			return fmt.Errorf("writing rejection: %w", err)
@@ -226,14 +226,18 @@ func (s *states) flush() error {
 
 func (s *states) flushCard(row *cardRow) error {
 	if row.fresh {
-		if err := s.insert(insertCard, "cards", row.cardValues()); err != nil {
+		// Somebody may have given the channel to another card.
+		if _, err := s.tx.ExecContext(s.ctx, "DELETE FROM cards WHERE taps = $1 AND id <> $2", row.Taps[:], row.ID[:]); err != nil {
+			return fmt.Errorf("making room for a card: %w", err)
+		}
+		if err := s.insert(replaceCard, "cards", row.cardValues()); err != nil {
 			return err
 		}
 	}
 	if !row.changed {
 		return nil
 	}
-	return s.insert(insertHead, "heads", row.headValues())
+	return s.insert(replaceHead, "heads", row.headValues())
 }
 
 // insert writes a row with its seal.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -19,10 +20,32 @@ import (
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
-// alter runs SQL on the live file, as somebody else on the machine would.
+// openStore opens the registry's database beside it, as somebody else would who can write it.
+func openStore(t require.TestingT, path string) *store.DB {
+	db, err := store.Open(context.Background(), path, store.Options{Migrations: os.DirFS("migrations"), Schema: "registry"})
+	require.NoError(t, err)
+	return db
+}
+
+// spelled says SQLite's SQL in the words of the database at path.
+func spelled(path, text string) string {
+	if !strings.HasPrefix(path, "postgres:") {
+		return text
+	}
+	text = zeroBlob.ReplaceAllString(text, "decode(repeat('00', $1), 'hex')")
+	text = strings.ReplaceAll(text, "AS BLOB", "AS BYTEA")
+	return blob.ReplaceAllString(text, `'\x$1'::bytea`)
+}
+
+var (
+	zeroBlob = regexp.MustCompile(`zeroblob\((\d+)\)`)
+	blob     = regexp.MustCompile(`x'([0-9a-f]*)'`)
+)
+
+// alter runs SQL on the live database.
 func (w *world) alter(text string, args ...any) {
-	db, err := store.Open(context.Background(), w.path, store.Options{Migrations: os.DirFS("migrations")})
-	require.NoError(w.t, err)
+	db := openStore(w.t, w.path)
+	text = spelled(w.path, text)
 	require.NoError(w.t, db.Update(context.Background(), func(tx *sql.Tx) error {
 		result, err := tx.Exec(text, args...)
 		if err != nil || strings.HasPrefix(text, "CREATE") {
@@ -92,7 +115,7 @@ func alterations() map[string]alteration {
 		"all cards gone":           {"DELETE FROM cards", nil, "cards", ""},
 		"an invented card":         {"INSERT INTO cards SELECT $2, alg, key, issuer, x'01', prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac FROM cards WHERE id = $1", []any{idA[:], invented[:]}, "cards", invented.String()},
 		"one card over another":    {"UPDATE cards SET (alg, key, issuer, prefix, middle, number, hash, idx, ms, mac) = (SELECT alg, key, issuer, prefix, middle, number, hash, idx, ms, mac FROM cards WHERE id = $2) WHERE id = $1", []any{idA[:], idB[:]}, "cards", idA.String()},
-		"two ids exchanged":        {"UPDATE cards SET id = CASE id WHEN $1 THEN $2 ELSE $3 END", []any{idA[:], invented[:], idB[:]}, "cards", ""},
+		"two ids exchanged":        {"UPDATE cards SET id = CASE id WHEN $1 THEN CAST($2 AS BLOB) ELSE $3 END", []any{idA[:], invented[:], idB[:]}, "cards", ""},
 		"a counter lower":          {"UPDATE heads SET last = 1 WHERE taps = (" + head + ")", []any{idA[:]}, "heads", ""},
 		"a counter higher":         {"UPDATE heads SET last = 400000 WHERE taps = (" + head + ")", []any{idA[:]}, "heads", ""},
 		"a state":                  {"UPDATE heads SET state = 'revoked' WHERE taps = (" + head + ")", []any{idA[:]}, "heads", ""},
@@ -114,10 +137,12 @@ func alterations() map[string]alteration {
 }
 
 // What somebody alters in the live file changes no answer, and is named.
-func TestAnAlteredRowChangesNoAnswer(t *testing.T) {
+func TestAnAlteredRowChangesNoAnswer(t *testing.T) { onBoth(t, anAlteredRowChangesNoAnswer) }
+
+func anAlteredRowChangesNoAnswer(t *testing.T, fresh func(testing.TB) string) {
 	for name, row := range alterations() {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, fresh)
 			_, lives := w.populate("a", "b")
 			want := w.answers(lives)
 			require.ErrorIs(t, want.unknown, registry.ErrUnknownCard)
@@ -148,7 +173,11 @@ func TestAnAlteredRowChangesNoAnswer(t *testing.T) {
 
 // An alteration that is met by the next message, before anybody asks.
 func TestAnAlteredHeadIsMendedBeforeItIsFoldedOn(t *testing.T) {
-	w := newWorld(t)
+	onBoth(t, anAlteredHeadIsMendedBeforeItIsFoldedOn)
+}
+
+func anAlteredHeadIsMendedBeforeItIsFoldedOn(t *testing.T, fresh func(testing.TB) string) {
+	w := newWorld(t, fresh)
 	_, lives := w.populate("a", "b")
 	w.alter("UPDATE heads SET last = 400000, recorded = 0 WHERE taps = $1", idOf(lives[0].taps.ID()))
 	w.tell(lives[0].tapped(9))
@@ -160,7 +189,11 @@ func TestAnAlteredHeadIsMendedBeforeItIsFoldedOn(t *testing.T) {
 
 // A card whose row was altered so that its messages no longer find it gets them back.
 func TestMessagesThatWereMissedAreFoldedWhenTheCardIsMended(t *testing.T) {
-	w := newWorld(t)
+	onBoth(t, messagesThatWereMissedAreFoldedWhenTheCardIsMended)
+}
+
+func messagesThatWereMissedAreFoldedWhenTheCardIsMended(t *testing.T, fresh func(testing.TB) string) {
+	w := newWorld(t, fresh)
 	_, lives := w.populate("a", "b")
 	w.alter("UPDATE cards SET taps = zeroblob(32) WHERE id = $1", cardOf(lives[0].card.ID()))
 	w.tell(lives[0].tapped(9))
@@ -173,16 +206,18 @@ func TestMessagesThatWereMissedAreFoldedWhenTheCardIsMended(t *testing.T) {
 }
 
 // Rows that are put back as they stood once carry good seals.
-func TestARowFromEarlierIsReadForward(t *testing.T) {
+func TestARowFromEarlierIsReadForward(t *testing.T) { onBoth(t, aRowFromEarlierIsReadForward) }
+
+func aRowFromEarlierIsReadForward(t *testing.T, fresh func(testing.TB) string) {
 	for _, table := range []string{"heads", "issuers", "meta"} {
 		t.Run(table, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, fresh)
 			issuer, lives := w.populate("a", "b")
 			w.alter("CREATE TABLE earlier AS SELECT * FROM " + table)
 			w.tell(lives[0].tapped(7))
 			w.tell(issuer.Say([]byte(`{"kind":"weather"}`)))
 			w.sync()
-			w.alter("INSERT OR REPLACE INTO " + table + " SELECT * FROM earlier")
+			w.alter("DELETE FROM " + table + "; INSERT INTO " + table + " SELECT * FROM earlier")
 			w.tell(lives[0].tapped(9))
 			w.tell(issuer.Say([]byte(`{"kind":"weather"}`)))
 			w.sync()
@@ -205,9 +240,11 @@ func (a *away) Range(ctx context.Context, id channel.ID, from uint64, n int) ([]
 	return a.Memory.Range(ctx, id, from, n)
 }
 
-func TestNothingIsMendedByHalves(t *testing.T) {
+func TestNothingIsMendedByHalves(t *testing.T) { onBoth(t, nothingIsMendedByHalves) }
+
+func nothingIsMendedByHalves(t *testing.T, fresh func(testing.TB) string) {
 	for _, text := range []string{"UPDATE heads SET last = 1", "UPDATE cards SET prefix = 'https://evil.example.com/?i='", "DELETE FROM retries"} {
-		w, ctx := newWorld(t), context.Background()
+		w, ctx := newWorld(t, fresh), context.Background()
 		_, lives := w.populate("a")
 		want := w.answers(lives)
 		l := &away{w.ledger, ledger.ErrUnavailable}
@@ -225,7 +262,11 @@ func TestNothingIsMendedByHalves(t *testing.T) {
 
 // Without the master secret nobody makes a row that holds.
 func TestAnotherMasterSecretTakesNoRowOver(t *testing.T) {
-	w := newWorld(t)
+	onBoth(t, anotherMasterSecretTakesNoRowOver)
+}
+
+func anotherMasterSecretTakesNoRowOver(t *testing.T, fresh func(testing.TB) string) {
+	w := newWorld(t, fresh)
 	w.populate("a")
 	want := w.dump()
 	var found []registry.Tampered

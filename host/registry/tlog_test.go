@@ -3,7 +3,7 @@ package registry_test
 import (
 	"context"
 	"math/rand/v2"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +17,15 @@ import (
 	"github.com/productid/productid/pkg/record/recordtest"
 )
 
-// The same on the embedded log, with both files closed and opened in between.
-func TestTheRegistryOfAnEmbeddedLog(t *testing.T) {
-	ctx, dir := context.Background(), t.TempDir()
+// The same on the embedded log, with both databases closed and opened in between.
+func TestTheRegistryOfAnEmbeddedLog(t *testing.T) { onBoth(t, theRegistryOfAnEmbeddedLog) }
+
+func theRegistryOfAnEmbeddedLog(t *testing.T, fresh func(testing.TB) string) {
+	ctx, place := context.Background(), fresh(t)
+	beside := place // another schema of the same database
+	if !strings.HasPrefix(place, "postgres:") {
+		beside += ".ledger"
+	}
 	all, err := secrets.New(origin, "Issuer", "https://issuer.example.com", rand.NewChaCha8([32]byte{9}), made)
 	require.NoError(t, err)
 	signer, err := ledger.NewSigner(string(all.Log))
@@ -28,9 +34,9 @@ func TestTheRegistryOfAnEmbeddedLog(t *testing.T) {
 	h := recordtest.History{Choose: choices.IntN}
 	report := func(found registry.Tampered) { t.Error(found) }
 	for range 3 {
-		l, err := tlog.Open(ctx, filepath.Join(dir, "ledger.db"), tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Create: true})
+		l, err := tlog.Open(ctx, beside, tlog.Options{Origin: origin, Signer: signer, Now: time.Now, Create: true})
 		require.NoError(t, err)
-		r := open(t, l, filepath.Join(dir, "registry.db"), report)
+		r := open(t, l, place, report)
 		receipt, err := registry.OpenIssuer(ctx, l, l, all.Issuers[0])
 		require.NoError(t, err)
 		for range 60 {

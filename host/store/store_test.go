@@ -32,7 +32,7 @@ func freshFile(t testing.TB) string { return filepath.Join(t.TempDir(), "test.db
 // not exist yet, or is empty.
 func onBoth(t *testing.T, test func(t *testing.T, fresh func(testing.TB) string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, freshFile) })
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Postgres) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Emptied(t)) })
 }
 
 // onBothOpen does so with a new database that is open.

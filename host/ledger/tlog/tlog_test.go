@@ -55,7 +55,7 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "log.db") 
 // onBoth runs a test on each kind of database; fresh returns the name of one that has no log.
 func onBoth(t *testing.T, test func(t *testing.T, fresh func(testing.TB) string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, newPath) })
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Postgres) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, storetest.Emptied(t)) })
 }
 
 // author returns the author of a public channel, always the same for a number.
