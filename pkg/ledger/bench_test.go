@@ -38,3 +38,13 @@ func BenchmarkMemorySubmit(b *testing.B) {
 		draft.Number, draft.Prev = draft.Number+1, m.Hash()
 	}
 }
+
+func BenchmarkVerifyStardust(b *testing.B) {
+	m, proof := newOnStardust(1).record(b, "body")
+	p, text := coordinator(2, coordinators...), proof.Proof()
+	for b.Loop() {
+		if _, err := p.Verify(m, text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

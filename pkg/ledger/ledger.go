@@ -20,8 +20,10 @@
 //
 // # Limitations
 //
-// A verifier trusts the log keys of its [Policy]. A log's operator can rewrite
-// what nobody else has seen a checkpoint of.
+// A verifier trusts the log keys of its [Policy], or the coordinator keys. A log's
+// operator can rewrite what nobody else has seen a checkpoint of: a policy's quorum
+// of witnesses is against that. A coordinator can withhold what it likes and say what
+// it likes of inputs and amounts, but place no message without its author.
 package ledger
 
 import (

@@ -130,7 +130,8 @@ type StardustState struct {
 //
 // Who has shown all messages of a channel to lie on one alias has shown that no
 // number of it was ever given twice: an alias has one state with each number.
-// Whether another alias was made for the channel before that one, no proof tells.
+// Whether another alias was made for the channel before that one, no proof tells;
+// that it was made by the same Alias.Issuer, it does.
 func (p StardustProof) Open(m channel.Message) (StardustState, error) {
 	s, err := p.open(m)
 	if err != nil {
@@ -208,17 +209,18 @@ func (p Policy) verifyStardust(m channel.Message, proof Proof) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, err
 	}
-	network, err := p.network(state)
+	network, err := p.Network(state)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("message %d of channel %s: %w: %w", m.Number(), m.Channel(), err, ErrInvalidProof)
+		return Receipt{}, fmt.Errorf("message %d of channel %s: %w", m.Number(), m.Channel(), err)
 	}
 	entry := Entry{Message: m, Time: state.Milestone.Time, Index: state.Index}
 	return entry.Receipt(network, Final, proof), nil
 }
 
-// network returns the name of the network whose coordinator has signed the
-// milestone.
-func (p Policy) network(s StardustState) (string, error) {
+// Network returns the name of the network whose coordinator, one that the policy
+// trusts, has signed the milestone of a state. With StardustProof.Open it is all of
+// Verify, for whoever needs the state too. It returns ErrInvalidProof otherwise.
+func (p Policy) Network(s StardustState) (string, error) {
 	err := fmt.Errorf("policy trusts no coordinator of the network with id %d", s.Network)
 	for _, c := range p.Coordinators {
 		if stardust.NetworkID(c.Network) != s.Network {
@@ -226,11 +228,11 @@ func (p Policy) network(s StardustState) (string, error) {
 		}
 		var keys []ed25519.PublicKey
 		if keys, err = c.keys(); err != nil {
-			return "", err
+			break
 		}
 		if err = s.Milestone.Verify(c.Threshold, keys...); err == nil {
 			return c.Network, nil
 		}
 	}
-	return "", err
+	return "", fmt.Errorf("%w: %w", err, ErrInvalidProof)
 }
