@@ -91,7 +91,7 @@ func (a *Author) sign(d Draft) (Message, error) {
 		return Message{}, err
 	}
 	signature := ed25519.Sign(a.private, signedBytes(stub.raw[:offSignature]))
-	return Message{newStub(head, payload, signature), payload}, nil
+	return Message{stub: newStub(head, payload, signature), payload: payload}, nil
 }
 
 // SignDigest signs 32 bytes that a ledger's transaction hashes to, where the

@@ -50,9 +50,13 @@ var (
 	ErrCannotOpen = errors.New("message cannot be opened with this key")
 )
 
+// ErrRemoved says that a message is genuine and in its place, and that what it carried
+// was removed for good.
+var ErrRemoved = errors.New("payload of the message was removed")
+
 // Class returns the failure class of err as the shared vectors name it: "ok" for
 // nil, "malformed", "bad_signature", "wrong_channel", "broken_chain",
-// "cannot_open", and "" for an error that is not of this package.
+// "cannot_open", "removed", and "" for an error that is not of this package.
 func Class(err error) string {
 	switch {
 	case err == nil:
@@ -67,6 +71,8 @@ func Class(err error) string {
 		return "broken_chain"
 	case errors.Is(err, ErrCannotOpen):
 		return "cannot_open"
+	case errors.Is(err, ErrRemoved):
+		return "removed"
 	}
 	return ""
 }

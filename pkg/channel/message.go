@@ -12,10 +12,12 @@ import (
 const minMessage = headSize + ed25519.SignatureSize
 
 // Message is one genuine message of a channel. It cannot be changed, and is made
-// only by Author.Sign, Parse and FromStub. Text form: its bytes in base64url.
+// only by Author.Sign, Parse, FromStub and Tombstone. Text form: its bytes in
+// base64url.
 type Message struct {
 	stub    Stub
 	payload []byte
+	removed bool
 }
 
 // Parse reads a message and checks its signature, not its place in a channel:
@@ -35,7 +37,7 @@ func Parse(b []byte) (Message, error) {
 	if err := stub.checkSignature(); err != nil {
 		return Message{}, err
 	}
-	return Message{stub, bytes.Clone(b[headSize:end])}, nil
+	return Message{stub: stub, payload: bytes.Clone(b[headSize:end])}, nil
 }
 
 // FromStub puts a message together again from its stub and its payload. It
@@ -50,8 +52,15 @@ func FromStub(stub Stub, payload []byte) (Message, error) {
 	if sha256.Sum256(payload) != [sha256.Size]byte(stub.raw[offDigest:]) {
 		return Message{}, fmt.Errorf("payload of another message: %w", ErrMalformed)
 	}
-	return Message{stub, bytes.Clone(payload)}, nil
+	return Message{stub: stub, payload: bytes.Clone(payload)}, nil
 }
+
+// Tombstone returns the message of which only the stub is left: as genuine as it was,
+// but what it carried is nowhere any more. The zero Stub gives the zero Message.
+func Tombstone(stub Stub) Message { return Message{stub: stub, removed: !stub.IsZero()} }
+
+// Removed reports whether the message's payload was removed: see Tombstone.
+func (m Message) Removed() bool { return m.removed }
 
 // Channel returns the channel of the message.
 func (m Message) Channel() ID { return m.stub.Channel() }
@@ -84,21 +93,25 @@ func (m Message) Check(id ID, mode Mode, n uint64, prev Hash) error {
 }
 
 // Payload returns a copy of what the message carries: the body, or in a
-// restricted channel its encryption.
+// restricted channel its encryption; nothing when it was removed.
 func (m Message) Payload() []byte { return bytes.Clone(m.payload) }
 
 // KeyStart returns the number of the message with which the read keys of this
-// one start; 0 in a public channel.
+// one start; 0 in a public channel, and where the payload that says it was removed.
 func (m Message) KeyStart() uint64 {
-	if m.Mode() == Public {
+	if m.Mode() == Public || m.removed {
 		return 0
 	}
 	return keyStart(m.payload)
 }
 
-// Body returns a copy of the body of a public message, and ErrCannotOpen for a
-// restricted one, which needs a key: see Open and Capability.Open.
+// Body returns a copy of the body of a public message, ErrRemoved for one whose
+// payload was removed, and ErrCannotOpen for a restricted one, which needs a key: see
+// Open and Capability.Open.
 func (m Message) Body() ([]byte, error) {
+	if m.removed {
+		return nil, fmt.Errorf("message %d of channel %s: %w", m.Number(), m.Channel(), ErrRemoved)
+	}
 	if m.Mode() == Restricted {
 		return nil, fmt.Errorf("message %d is restricted: %w", m.Number(), ErrCannotOpen)
 	}
@@ -106,11 +119,11 @@ func (m Message) Body() ([]byte, error) {
 }
 
 // Open returns the body of a restricted message, given the message's own key. It
-// returns ErrCannotOpen for another key and ErrMalformed when the author put
-// no proper body inside. A public message opens with any key.
+// returns ErrCannotOpen for another key, ErrMalformed when the author put no proper
+// body inside, and ErrRemoved. A public message opens with any key.
 func (m Message) Open(key ReadKey) ([]byte, error) {
-	if m.Mode() == Public {
-		return m.Payload(), nil
+	if m.Mode() == Public || m.removed {
+		return m.Body()
 	}
 	body, err := unseal(key, m.stub.head(), m.payload)
 	if err != nil {
@@ -119,9 +132,10 @@ func (m Message) Open(key ReadKey) ([]byte, error) {
 	return body, nil
 }
 
-// Bytes returns the whole message, as it is sent and served: head, payload, signature.
+// Bytes returns the whole message, as it is sent and served: head, payload,
+// signature. The zero value, and a message whose payload was removed, has none.
 func (m Message) Bytes() []byte {
-	if m.IsZero() {
+	if m.IsZero() || m.removed {
 		return nil
 	}
 	b := make([]byte, 0, minMessage+len(m.payload))
@@ -130,8 +144,12 @@ func (m Message) Bytes() []byte {
 	return append(b, m.stub.raw[offSignature:]...)
 }
 
-// MarshalText returns the message's bytes in base64url; the zero value has none.
+// MarshalText returns the message's bytes in base64url. The zero value has none, nor
+// has a message whose payload was removed: ErrRemoved.
 func (m Message) MarshalText() ([]byte, error) {
+	if m.removed {
+		return nil, fmt.Errorf("text of message %d: %w", m.Number(), ErrRemoved)
+	}
 	if m.IsZero() {
 		return nil, fmt.Errorf("empty message: %w", ErrMalformed)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -139,6 +140,27 @@ func (s Stub) PayloadHash() [sha256.Size]byte { return [sha256.Size]byte(s.raw[o
 
 // Bytes returns a copy of the stub's 188 bytes.
 func (s Stub) Bytes() []byte { return bytes.Clone(s.raw[:]) }
+
+// MarshalText returns the stub's bytes in base64url; the zero value has none.
+func (s Stub) MarshalText() ([]byte, error) {
+	if s.IsZero() {
+		return nil, fmt.Errorf("empty stub: %w", ErrMalformed)
+	}
+	return base64.RawURLEncoding.AppendEncode(nil, s.raw[:]), nil
+}
+
+// UnmarshalText reads the text form and checks it as ParseStub does.
+func (s *Stub) UnmarshalText(text []byte) error {
+	if len(text) != base64.RawURLEncoding.EncodedLen(StubSize) || bytes.ContainsAny(text, "\r\n") {
+		return fmt.Errorf("text of a stub: %w", ErrMalformed)
+	}
+	b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("text of a stub is not base64url: %w", ErrMalformed)
+	}
+	*s, err = ParseStub(b)
+	return err
+}
 
 // IsZero reports whether the stub is the zero value, which is no message's.
 func (s Stub) IsZero() bool { return s.hash == Hash{} }

@@ -29,6 +29,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/productid/productid/pkg/channel"
 )
@@ -47,8 +48,8 @@ type Ledger interface {
 	// with a proof: the number is m's. A ledger that needs time returns Taken,
 	// which decides nothing: Await tells the outcome, still perhaps *Conflict.
 	//
-	// Refused, nothing written: channel.ErrMalformed for the zero
-	// Message; ErrTooLarge; ErrNotListed; *Conflict with the winner when another
+	// Refused, nothing written: channel.ErrMalformed for the zero Message and
+	// channel.ErrRemoved for one without its payload, see Whole; ErrTooLarge; ErrNotListed; *Conflict with the winner when another
 	// message holds the number, whether older or faster;
 	// channel.ErrBrokenChain when the number is not the head's plus one (0 in
 	// an empty channel), or previous hash or mode are not the head's.
@@ -73,6 +74,9 @@ type Ledger interface {
 	// Head returns the newest final message of a channel; every message whose
 	// final receipt was returned before the call is covered. It returns
 	// ErrNoChannel for a channel without messages, listed or not.
+	//
+	// Head, Range and Follow deliver a message whose payload was removed in its
+	// place, as what channel.Tombstone makes.
 	Head(ctx context.Context, id channel.ID) (Entry, error)
 
 	// Range returns final messages of a channel in order, at most n of them
@@ -119,6 +123,8 @@ var (
 	ErrNoPhase = errors.New("ledger never reaches this phase")
 	// ErrNoPosition refuses to follow from where the ledger has not been.
 	ErrNoPosition = errors.New("ledger has not reached this position")
+	// ErrKept refuses to remove the payload of a message that decides something.
+	ErrKept = errors.New("payload of this message is not to be removed")
 	// ErrUnavailable says that the ledger cannot answer now; nothing was written.
 	ErrUnavailable = errors.New("ledger is unavailable")
 	// ErrUncertain says that a message may or may not be recorded; submit it again.
@@ -128,3 +134,15 @@ var (
 	// ErrStop is returned by the function given to Follow to end it without error.
 	ErrStop = errors.New("stop following")
 )
+
+// Whole refuses what no ledger takes: the zero Message with channel.ErrMalformed, one
+// whose payload was removed with channel.ErrRemoved.
+func Whole(m channel.Message) error {
+	switch {
+	case m.IsZero():
+		return fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
+	case m.Removed():
+		return fmt.Errorf("submitting message %d: %w", m.Number(), channel.ErrRemoved)
+	}
+	return nil
+}

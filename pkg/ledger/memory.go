@@ -98,8 +98,8 @@ func (l *Memory) Submit(ctx context.Context, m channel.Message) (Receipt, error)
 	if err := l.usable(ctx); err != nil {
 		return Receipt{}, err
 	}
-	if m.IsZero() {
-		return Receipt{}, fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
+	if err := Whole(m); err != nil {
+		return Receipt{}, err
 	}
 	indexes, listed := l.channels[m.Channel()]
 	if !listed {
@@ -210,6 +210,26 @@ func (l *Memory) Range(ctx context.Context, id channel.ID, from uint64, n int) (
 		entries = append(entries, l.entries[index])
 	}
 	return entries, nil
+}
+
+// Remove takes the payload of message n of a channel away for good, unless the
+// message is the channel's newest: ErrKept. The message stays in its place, and every proof of
+// it holds. It returns ErrNoChannel or ErrNoMessage; to remove again changes nothing.
+func (l *Memory) Remove(ctx context.Context, id channel.ID, n uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	entry, err := l.entry(id, n)
+	if err != nil {
+		return err
+	}
+	if n == uint64(len(l.channels[id])-1) {
+		return fmt.Errorf("newest message of channel %s: %w", id, ErrKept)
+	}
+	l.entries[entry.Index].Message = channel.Tombstone(entry.Message.Stub())
+	return nil
 }
 
 // Prove returns a proof of message n of a channel.

@@ -22,7 +22,9 @@ type Opened struct {
 // message is the author's and continues the one before, or Read ends with an error:
 // channel.ErrWrongChannel, ErrBrokenChain, ErrCannotOpen (where the author has
 // rotated the key, or before the capability's number), ErrMalformed, or the
-// ledger's own. That nothing newer exists is the ledger's word.
+// ledger's own. A message whose payload was removed continues the channel and is
+// passed over: that it was removed is the ledger's word, as is that nothing newer
+// exists.
 func Read(ctx context.Context, l Ledger, c channel.Capability, from uint64) iter.Seq2[Opened, error] {
 	return func(yield func(Opened, error) bool) {
 		r := reader{capability: c, next: from}
@@ -49,8 +51,7 @@ func Watch(ctx context.Context, l Ledger, c channel.Capability, from uint64) ite
 				if e.Message.Channel() != c.Channel || e.Message.Number() < r.next {
 					continue
 				}
-				opened, err := r.read(e)
-				if !yield(opened, err) || err != nil {
+				if !r.pass(e, yield) {
 					return ErrStop
 				}
 			}
@@ -78,8 +79,7 @@ func (r *reader) toEnd(ctx context.Context, l Ledger, yield func(Opened, error) 
 			return yield(Opened{}, err)
 		}
 		for _, e := range entries {
-			opened, err := r.read(e)
-			if !yield(opened, err) || err != nil {
+			if !r.pass(e, yield) {
 				return false
 			}
 		}
@@ -89,7 +89,22 @@ func (r *reader) toEnd(ctx context.Context, l Ledger, yield func(Opened, error) 
 	}
 }
 
-func (r *reader) read(e Entry) (Opened, error) {
+// pass yields an entry that has a body, or why it cannot be read. It reports false
+// when that was the last.
+func (r *reader) pass(e Entry, yield func(Opened, error) bool) bool {
+	body, err := r.read(e)
+	if errors.Is(err, channel.ErrRemoved) {
+		return true
+	}
+	if err != nil {
+		yield(Opened{}, err)
+		return false
+	}
+	return yield(Opened{e, body}, nil)
+}
+
+// read returns the body of the next message, and takes its place.
+func (r *reader) read(e Entry) ([]byte, error) {
 	mode, prev := channel.Public, e.Message.Prev()
 	if r.capability.Restricted {
 		mode = channel.Restricted
@@ -98,18 +113,18 @@ func (r *reader) read(e Entry) (Opened, error) {
 		prev = *r.prev
 	}
 	if err := e.Message.Check(r.capability.Channel, mode, r.next, prev); err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	at, err := r.capability.At(r.next)
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	body, err := at.Open(e.Message)
-	if err != nil {
-		return Opened{}, err
+	if err != nil && !errors.Is(err, channel.ErrRemoved) {
+		return nil, err
 	}
 	hash := e.Message.Hash()
 	r.capability, r.prev, r.next = at, &hash, r.next+1
 	r.behind = Position{e.Index + 1}
-	return Opened{e, body}, nil
+	return body, err
 }

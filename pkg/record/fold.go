@@ -14,6 +14,7 @@ type Reason string
 const (
 	ReasonBrokenChain   Reason = "broken_chain"   // number, previous hash or mode do not continue the channel
 	ReasonMalformed     Reason = "malformed"      // no body that Parse reads
+	ReasonRemoved       Reason = "removed"        // its payload was removed
 	ReasonUnknownKind   Reason = "unknown_kind"   // skipped; in a tap channel the head it carries is kept
 	ReasonWrongChannel  Reason = "wrong_channel"  // a kind that this channel does not hold
 	ReasonOpenedTwice   Reason = "opened_twice"   // an issuer's second opening
@@ -177,6 +178,9 @@ func continues(head Ref, m channel.Message) bool {
 }
 
 func readRecord(m channel.Message) (Record, Reason) {
+	if m.Removed() {
+		return Record{}, ReasonRemoved
+	}
 	body, err := m.Body()
 	if err != nil {
 		return Record{}, ReasonMalformed

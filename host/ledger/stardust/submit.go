@@ -39,8 +39,8 @@ func (l *Ledger) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 	if err := l.usable(ctx); err != nil {
 		return ledger.Receipt{}, err
 	}
-	if m.IsZero() {
-		return ledger.Receipt{}, fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
+	if err := ledger.Whole(m); err != nil {
+		return ledger.Receipt{}, err
 	}
 	if err := l.catchUp(ctx); err != nil {
 		return ledger.Receipt{}, err

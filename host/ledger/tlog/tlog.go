@@ -286,8 +286,8 @@ func (l *Log) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, er
 	if err := l.writable(); err != nil {
 		return ledger.Receipt{}, err
 	}
-	if m.IsZero() {
-		return ledger.Receipt{}, fmt.Errorf("submitting no message: %w", channel.ErrMalformed)
+	if err := ledger.Whole(m); err != nil {
+		return ledger.Receipt{}, err
 	}
 	a, err := l.writer.Do(ctx, m)
 	if err != nil {

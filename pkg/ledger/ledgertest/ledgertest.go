@@ -52,6 +52,9 @@ type Under struct {
 	// leaves does in a path: with one of them changed it may still hold, and must
 	// give the same receipt.
 	Redundant bool
+	// Remove takes the payload of a message away for good. Nil for a ledger that keeps
+	// all for ever.
+	Remove func(ctx context.Context, id channel.ID, number uint64) error
 }
 
 // Failure is a way in which a submission fails.
@@ -123,6 +126,9 @@ func (s *suite) tests(u Under) []test {
 	}
 	if u.Prune != nil {
 		tests = append(tests, test{"PrunedHistoryStillVerifies", s.pruned})
+	}
+	if u.Remove != nil {
+		tests = append(tests, test{"RemovedPayloadsAreNowhere", s.remove})
 	}
 	if u.Fail != nil {
 		tests = append(tests,

@@ -29,7 +29,7 @@ func memory(t *testing.T) (*ledger.Memory, ledger.Policy) {
 func TestMemory(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Backend{Open: func(t *testing.T) ledgertest.Under {
 		l, policy := memory(t)
-		return ledgertest.Under{Ledger: l, List: l.List, Policy: policy}
+		return ledgertest.Under{Ledger: l, List: l.List, Policy: policy, Remove: l.Remove}
 	}})
 }
 

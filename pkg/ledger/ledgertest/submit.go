@@ -73,6 +73,7 @@ func (s *suite) submitRefuses(t *testing.T, u Under) {
 		want    error
 	}{
 		"no message":                 {channel.Message{}, channel.ErrMalformed},
+		"no payload":                 {channel.Tombstone(c.sign(t, "body").Stub()), channel.ErrRemoved},
 		"channel not listed":         {sign(t, stranger, 0, channel.Hash{}, "body"), ledger.ErrNotListed},
 		"second message first":       {sign(t, empty.author, 1, channel.Hash{1}, "body"), channel.ErrBrokenChain},
 		"number left out":            {sign(t, c.author, 3, c.prev, "body"), channel.ErrBrokenChain},
