@@ -133,6 +133,11 @@ func good(t *testing.T, v *proofVectors) {
 	m, proof = c.record(t, "third")
 	v.add(t, "two inputs, one referred to, and the alias second", "both keys", m, proof.Proof(), true)
 
+	m, proof = newOnStardust(3).recordAt(t, "first of eight", 0, 8)
+	v.add(t, "the first of eight blocks, with the least size", "both keys", m, proof.Proof(), true)
+	eight := ledger.Proof{Kind: ledger.KindStardust, Text: bytes.Replace(proof.Marshal(), []byte("size 5"), []byte("size 8"), 1)}
+	v.add(t, "size that is not the least", "both keys", m, eight, false)
+
 	c = newOnStardust(2)
 	m, proof = c.record(t, "alone")
 	proof.Path = stardust.Path{Size: 1}

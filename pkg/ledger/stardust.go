@@ -38,12 +38,12 @@ type StardustProof struct {
 // Proof returns the proof as the contract has it.
 func (p StardustProof) Proof() Proof { return Proof{KindStardust, p.Marshal()} }
 
-// Marshal returns the proof's text.
+// Marshal returns the proof's text, with the path as Path.Normal has it.
 func (p StardustProof) Marshal() []byte {
 	var b bytes.Buffer
 	b.WriteString(stardustHeader + "\n")
 	b.WriteString(proofIndex + strconv.FormatUint(uint64(p.Path.Index), 10) + "\n")
-	b.WriteString(stardustSize + strconv.FormatUint(uint64(p.Path.Size), 10) + "\n")
+	b.WriteString(stardustSize + strconv.FormatUint(uint64(p.Path.Normal().Size), 10) + "\n")
 	for _, h := range p.Path.Hashes {
 		b.WriteString(base64.StdEncoding.EncodeToString(h[:]) + "\n")
 	}
@@ -92,7 +92,8 @@ func parseStardustProof(text []byte) (p StardustProof, err error) {
 	if p.Block, err = base64.StdEncoding.DecodeString(strings.TrimSuffix(block, "\n")); err != nil {
 		return StardustProof{}, fmt.Errorf("block: %w", err)
 	}
-	// The decoders take several spellings of one value; a proof has one text.
+	// The decoders take several spellings of one value, and several sizes lead to one
+	// root; a proof has one text.
 	if !bytes.Equal(p.Marshal(), text) {
 		return StardustProof{}, fmt.Errorf("spelling is not canonical")
 	}

@@ -66,13 +66,18 @@ func (c *onStardust) sign(t testing.TB, body string) channel.Message {
 
 // record makes the next message and the proof that milestone 50 + its number applied it.
 func (c *onStardust) record(t testing.TB, body string) (channel.Message, ledger.StardustProof) {
-	m := c.sign(t, body)
-	return m, c.prove(t, c.chain.Next(t, m.Bytes()))
+	return c.recordAt(t, body, 4, 6)
 }
 
-func (c *onStardust) prove(t testing.TB, block []byte) ledger.StardustProof {
-	blocks := stardusttest.Blocks(block, 4, 6)
-	path, err := stardust.NewPath(blocks, 4)
+// recordAt is record with the block in this place among so many.
+func (c *onStardust) recordAt(t testing.TB, body string, index, size int) (channel.Message, ledger.StardustProof) {
+	m := c.sign(t, body)
+	return m, c.prove(t, c.chain.Next(t, m.Bytes()), index, size)
+}
+
+func (c *onStardust) prove(t testing.TB, block []byte, index, size int) ledger.StardustProof {
+	blocks := stardusttest.Blocks(block, index, size)
+	path, err := stardust.NewPath(blocks, index)
 	require.NoError(t, err)
 	return ledger.StardustProof{Path: path, Block: block,
 		Milestone: stardusttest.Milestone(t, 49+uint32(c.next), milestoneTime, blocks, nil, coordinators...)}
@@ -98,6 +103,24 @@ func TestPolicyVerifiesStardust(t *testing.T) {
 		again, err := ledger.ParseStardustProof(proof.Marshal())
 		require.NoError(t, err)
 		assert.Equal(t, proof, again)
+	}
+}
+
+// TestProofHasTheLeastSize: the number of blocks is not what a root commits to.
+func TestProofHasTheLeastSize(t *testing.T) {
+	m, proof := newOnStardust(1).recordAt(t, "body", 0, 8)
+	text := string(proof.Marshal())
+	require.Contains(t, text, "size 5\n")
+	_, err := coordinator(2, coordinators...).Verify(m, proof.Proof())
+	require.NoError(t, err)
+	for _, size := range []string{"size 6", "size 7", "size 8", "size 4"} {
+		_, err := ledger.ParseStardustProof([]byte(strings.Replace(text, "size 5", size, 1)))
+		if size != "size 4" {
+			assert.ErrorIs(t, err, ledger.ErrInvalidProof, size)
+			continue
+		}
+		_, err = coordinator(2, coordinators...).Verify(m, ledger.Proof{Kind: ledger.KindStardust, Text: []byte(strings.Replace(text, "size 5", size, 1))})
+		assert.ErrorIs(t, err, ledger.ErrInvalidProof, size)
 	}
 }
 
@@ -222,7 +245,7 @@ func TestNumbersBeyondAnAliasAreRefused(t *testing.T) {
 	c.record(t, "first")
 	m, err := c.author.Sign(channel.Draft{Number: 1<<32 + 1, Prev: c.prev, Time: recorded})
 	require.NoError(t, err)
-	_, err = coordinator(2, coordinators...).Verify(m, c.prove(t, c.chain.Next(t, m.Bytes())).Proof())
+	_, err = coordinator(2, coordinators...).Verify(m, c.prove(t, c.chain.Next(t, m.Bytes()), 4, 6).Proof())
 	assert.ErrorIs(t, err, ledger.ErrInvalidProof)
 }
 

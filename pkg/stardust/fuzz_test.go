@@ -51,6 +51,10 @@ func FuzzPath(f *testing.F) {
 		if err != nil && !errors.Is(err, stardust.ErrMalformed) {
 			t.Fatal(err)
 		}
+		again, errAgain := p.Normal().Root(stardust.Hash{})
+		if root != again || (err == nil) != (errAgain == nil) || p.Normal().Size > size {
+			t.Fatalf("%+v: %v, and %+v: %v", p, root, p.Normal(), again)
+		}
 		if err == nil && (root == stardust.MerkleRoot([]stardust.Hash{{}})) != (size == 1) {
 			t.Fatalf("%+v: %v", p, root)
 		}

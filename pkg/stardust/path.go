@@ -19,7 +19,7 @@ type Path struct {
 // size and number of hashes do not belong together.
 //
 // A root commits to the leaf and to the turns of the path, and only through them to
-// index and size: several pairs of these can have the same turns.
+// index and size: several pairs of these can have the same turns. See Normal.
 func (p Path) Root(block Hash) (Hash, error) {
 	if p.Index >= p.Size {
 		return Hash{}, fmt.Errorf("path of leaf %d of %d: %w", p.Index, p.Size, ErrMalformed)
@@ -47,6 +47,24 @@ func (p Path) Root(block Hash) (Hash, error) {
 
 func (p Path) wrongLength() error {
 	return fmt.Errorf("path of leaf %d of %d with %d hashes: %w", p.Index, p.Size, len(p.Hashes), ErrMalformed)
+}
+
+// Normal returns the path with the least size that gives its index the same turns.
+// With that, neither index nor size can be changed alone.
+func (p Path) Normal() Path {
+	if p.Index >= p.Size {
+		return p
+	}
+	last := p.Index // to the left of which nothing turns
+	level := 0
+	for i, end := p.Index, p.Size-1; i < end; i, end = i>>1, end>>1 {
+		if i&1 == 0 {
+			last = (i | 1) << level // the first leaf of the sibling on the right
+		}
+		level++
+	}
+	p.Size = last + 1
+	return p
 }
 
 // NewPath returns the path of the block with this index among those of a tree.

@@ -67,10 +67,43 @@ func TestPathLeavesIndexAndSizeOpenOnTheRightEdge(t *testing.T) {
 	assert.Equal(t, stardust.MerkleRoot(blocks), root)
 }
 
+// TestNormalPathCannotBeChangedInOneNumber: the least size leads to the same root, no
+// smaller one does, and no other index does with it.
+func TestNormalPathCannotBeChangedInOneNumber(t *testing.T) {
+	for size := 1; size <= 40; size++ {
+		blocks := stardusttest.Blocks(nil, 0, size)
+		root := stardust.MerkleRoot(blocks)
+		for i := range blocks {
+			path, err := stardust.NewPath(blocks, i)
+			require.NoError(t, err)
+			normal := path.Normal()
+			require.Equal(t, normal, normal.Normal())
+			require.True(t, leadsTo(normal, blocks[i], root), "leaf %d of %d", i, size)
+			for n := range uint32(2 * size) {
+				other := stardust.Path{Index: path.Index, Size: n, Hashes: path.Hashes}
+				if leadsTo(other, blocks[i], root) {
+					require.Equal(t, normal, other.Normal(), "size %d", n)
+					require.GreaterOrEqual(t, n, normal.Size)
+				}
+				other = stardust.Path{Index: n, Size: normal.Size, Hashes: path.Hashes}
+				require.Equal(t, n == path.Index, leadsTo(other, blocks[i], root), "index %d", n)
+			}
+		}
+	}
+}
+
+func leadsTo(p stardust.Path, block, root stardust.Hash) bool {
+	got, err := p.Root(block)
+	return err == nil && got == root
+}
+
 func TestPathsOutsideTheTreeAreRefused(t *testing.T) {
 	for _, p := range []stardust.Path{{}, {Index: 1, Size: 1}, {Index: 1<<32 - 1, Size: 1<<32 - 1}, {Size: 2}, {Size: 1<<32 - 1}} {
 		_, err := p.Root(stardust.Hash{})
 		assert.ErrorIs(t, err, stardust.ErrMalformed, "%+v", p)
+		if p.Index >= p.Size {
+			assert.Equal(t, p, p.Normal())
+		}
 	}
 	for _, i := range []int{-1, 2, 3} {
 		_, err := stardust.NewPath(make([]stardust.Hash, 2), i)

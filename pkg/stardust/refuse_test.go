@@ -1,6 +1,8 @@
 package stardust_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math/big"
 	"testing"
 
@@ -93,6 +95,32 @@ func TestAliasesOfOtherFormsAreRefused(t *testing.T) {
 func refuseEdited(t *testing.T, name string, edit func(*iotago.TransactionEssence)) {
 	_, err := stardust.ParseBlock(chain(edit).Next(t, []byte("message")))
 	assert.ErrorIs(t, err, stardust.ErrMalformed, name)
+}
+
+// TestMetadataOutOfBoundsAreRefused writes by hand what iota.go does not.
+func TestMetadataOutOfBoundsAreRefused(t *testing.T) {
+	longest := bytes.Repeat([]byte("m"), 8192)
+	good := chain(nil).Next(t, longest)
+	_, err := stardust.ParseBlock(good)
+	require.NoError(t, err)
+	for name, b := range map[string][]byte{
+		"state metadata of 8193 bytes": resize(good, longest, append(longest, 'm')),
+		"no immutable metadata":        resize(good, []byte("channel"), nil),
+	} {
+		_, err = stardust.ParseBlock(b)
+		assert.ErrorIs(t, err, stardust.ErrMalformed, name)
+		assert.ErrorContains(t, err, "metadata of", name)
+	}
+}
+
+// resize puts another byte string, with its length, in the place of one in a block.
+func resize(block, old, with []byte) []byte {
+	sized := func(b []byte) []byte { return append(binary.LittleEndian.AppendUint16(nil, uint16(len(b))), b...) }
+	resized := bytes.Replace(block, sized(old), sized(with), 1)
+	const payload = 1 + 1 + 2*32 // behind version and two parents
+	size := binary.LittleEndian.Uint32(resized[payload:])
+	binary.LittleEndian.PutUint32(resized[payload:], size+uint32(len(with))-uint32(len(old)))
+	return resized
 }
 
 func TestOtherUnlocksAreRefused(t *testing.T) {
