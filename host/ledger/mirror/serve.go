@@ -3,12 +3,10 @@ package mirror
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 )
 
 const (
@@ -42,16 +40,17 @@ func (w *Witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // monitored returns the origin of whose checkpoint a path is.
 func (w *Witness) monitored(path string) (origin string, ok bool) {
-	name, ok := strings.CutSuffix(strings.TrimPrefix(path, "/"), "/checkpoint")
-	if !ok {
-		return "", false
-	}
 	for origin := range w.logs {
-		if h := sha256.Sum256([]byte(origin)); hex.EncodeToString(h[:]) == name {
+		if path == pathLatest(origin) {
 			return origin, true
 		}
 	}
 	return "", false
+}
+
+// pathLatest is where the newest checkpoint of a log stands.
+func pathLatest(origin string) string {
+	return fmt.Sprintf("/%x/checkpoint", sha256.Sum256([]byte(origin)))
 }
 
 func (w *Witness) serveLatest(rw http.ResponseWriter, r *http.Request, origin string) {

@@ -27,7 +27,7 @@ const (
 
 var (
 	errAbsent = errors.New("it is not there")
-	errURL    = errors.New("not the URL of a log")
+	errURL    = errors.New("not the URL of a log or witness")
 )
 
 // fetcher gets resources below one URL, and from no other host.
@@ -37,9 +37,10 @@ type fetcher struct {
 	pause  time.Duration
 }
 
-// newFetcher takes https URLs, and http on the machine itself or where plain is set:
-// nothing that is read this way is believed, but who reads what would be anybody's to see.
-func newFetcher(text string, plain bool, transport http.RoundTripper) (*fetcher, error) {
+// ParseURL reads the URL of a log or a witness: https, and http on the machine itself
+// or where plain is set. Nothing that comes from there is believed, but who reads what
+// would be anybody's to see. It ends with a slash.
+func ParseURL(text string, plain bool) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errURL, err)
@@ -52,7 +53,14 @@ func newFetcher(text string, plain bool, transport http.RoundTripper) (*fetcher,
 	case base.Scheme == "http" && !plain && !loopback(base.Hostname()):
 		return nil, fmt.Errorf("%w: %q is plain http to another machine", errURL, text)
 	}
-	base = base.JoinPath("/")
+	return base.JoinPath("/"), nil
+}
+
+func newFetcher(text string, plain bool, transport http.RoundTripper) (*fetcher, error) {
+	base, err := ParseURL(text, plain)
+	if err != nil {
+		return nil, err
+	}
 	client := &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if r.URL.Host != base.Host || r.URL.Scheme != base.Scheme || len(via) > maxRedirects {
 			return fmt.Errorf("redirected to %s", r.URL.Redacted())
