@@ -181,27 +181,33 @@ func (b *batch) append(m channel.Message, c *chain) (ledger.Entry, error) {
 		return ledger.Entry{}, fmt.Errorf("%w: clock says %d ms", ledger.ErrUnavailable, now)
 	}
 	e := ledger.Entry{Message: m, Time: time.UnixMilli(now).UTC(), Index: uint64(b.size)}
+	return e, b.add(e, c)
+}
+
+// add adds the leaf of an entry, which is its channel's next one.
+func (b *batch) add(e ledger.Entry, c *chain) error {
+	m, ms := e.Message, e.Time.UnixMilli()
 	leaf := ledger.Leaf{Time: e.Time, Stub: m.Stub()}
 	hashes, err := merkle.StoredHashesForRecordHash(b.size, leaf.Hash(), b)
 	if err != nil {
-		return ledger.Entry{}, err
+		return err
 	}
 	var joined []byte
 	for _, h := range hashes {
 		joined = append(joined, h[:]...)
 	}
-	err = b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), now, joined, m.Stub().Bytes(), m.Payload())
+	err = b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), ms, joined, m.Stub().Bytes(), m.Payload())
 	if err != nil {
-		return ledger.Entry{}, err
+		return err
 	}
 	if err := b.exec(b.stmts.setHead, b.size, key(c.id)); err != nil {
-		return ledger.Entry{}, err
+		return err
 	}
 	b.keepHashes(b.size, joined)
-	b.size, b.time = b.size+1, now
+	b.size, b.time = b.size+1, ms
 	c.next, c.head = m.Number()+1, e
 	b.fresh[m.Hash()] = e
-	return e, nil
+	return nil
 }
 
 // seal signs the checkpoint of what was appended, and from then on proofs are

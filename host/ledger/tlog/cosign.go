@@ -24,7 +24,10 @@ type cosignedTree struct {
 // log did not sign is ledger.ErrInvalidProof, and one that is not of its history
 // ledger.ErrNoPosition.
 func (l *Log) Cosign(ctx context.Context, cosigned []byte) error {
-	if err := l.writable(); err != nil {
+	if l.writing == nil {
+		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, ErrReadOnly)
+	}
+	if err := l.usable(); err != nil {
 		return err
 	}
 	c, err := l.openCosigned(bytes.Clone(cosigned))

@@ -119,6 +119,9 @@ func (l *Log) Checkpoint(ctx context.Context) (text []byte, err error) {
 		if text = v.tree.text; c != nil && c.Size == v.tree.Size {
 			text = c.text
 		}
+		if len(text) == 0 {
+			return fmt.Errorf("copy of log %q has no checkpoint yet: %w", l.o.Origin, ledger.ErrUnavailable)
+		}
 		text = bytes.Clone(text)
 		return err
 	})

@@ -108,6 +108,7 @@ type Log struct {
 	db       *store.DB
 	o        Options
 	key      string // the signer's verifier key
+	mirror   bool   // of another log: a new one has no checkpoint
 	verifier note.Verifier
 	writer   *store.Writer[channel.Message, settled] // nil when it only reads
 	guard    *guard                                  // nil for none
