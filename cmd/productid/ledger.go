@@ -19,12 +19,13 @@ func (a *app) ledger() *cobra.Command {
 }
 
 func (a *app) ledgerInfo() *cobra.Command {
-	return &cobra.Command{
+	var trust trustFlags
+	c := &cobra.Command{
 		Use: "info", Short: "Show what the ledger is and whom its proofs ask to trust",
 		Example: "  productid ledger info --json",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withBook(c.Context(), func(b *book) error {
+			return a.withBook(c.Context(), trust, func(b *book) error {
 				info, err := b.Info(c.Context())
 				if err != nil {
 					return err
@@ -33,11 +34,16 @@ func (a *app) ledgerInfo() *cobra.Command {
 			})
 		},
 	}
+	trust.declare(c)
+	return c
 }
 
 func infoWords(w io.Writer, i ledger.Info) {
 	console.Fields(w, "ledger", i.Origin, "kind", i.Kind, "messages", fmt.Sprint(i.Size), "key", i.VerifierKey,
 		"largest message", fmt.Sprintf("%d bytes", i.MaxMessage), "uniqueness", i.Uniqueness, "retention", i.Retention, "finality", i.Finality)
+	for _, warning := range i.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", console.Clean(warning))
+	}
 }
 
 func (a *app) ledgerRebuild() *cobra.Command {

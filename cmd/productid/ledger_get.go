@@ -18,29 +18,33 @@ import (
 )
 
 func (a *app) ledgerGet() *cobra.Command {
-	return &cobra.Command{
+	var trust trustFlags
+	c := &cobra.Command{
 		Use: "get CHANNEL NUMBER | CARD COUNTER", Short: "Print one message of the ledger",
 		Example: "  productid ledger get sCwcVia7OYj7c7jW 17",
 		Args:    arguments(2, 2, "a channel and a number, or a card and a counter"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withEntry(c, args, func(_ *house, e ledger.Entry) error {
+			return a.withEntry(c, args, trust, func(_ reading, e ledger.Entry) error {
 				body, err := e.Message.Body()
 				return a.answerEntry(e, body, err)
 			})
 		},
 	}
+	trust.declare(c)
+	return c
 }
 
 func (a *app) ledgerProve() *cobra.Command {
 	var out string
+	var trust trustFlags
 	c := &cobra.Command{
 		Use: "prove CHANNEL NUMBER | CARD COUNTER", Short: "Write a message with the proof that it is recorded",
 		Long:    "Writes one message and its proof as a file that productid ledger verify checks offline, on any machine.",
 		Example: "  productid ledger prove sCwcVia7OYj7c7jW 17 > receipt.json",
 		Args:    arguments(2, 2, "a channel and a number, or a card and a counter"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withEntry(c, args, func(h *house, e ledger.Entry) error {
-				proof, err := h.ledger.Prove(c.Context(), e.Message.Channel(), e.Message.Number())
+			return a.withEntry(c, args, trust, func(r reading, e ledger.Entry) error {
+				proof, err := r.Prove(c.Context(), e.Message.Channel(), e.Message.Number())
 				if err != nil {
 					return err
 				}
@@ -55,12 +59,13 @@ func (a *app) ledgerProve() *cobra.Command {
 			})
 		},
 	}
+	trust.declare(c)
 	c.Flags().StringVarP(&out, "out", "o", "-", "new `file` to write; - is standard output")
 	return c
 }
 
 // withEntry finds the message that two arguments name.
-func (a *app) withEntry(c *cobra.Command, args []string, use func(*house, ledger.Entry) error) error {
+func (a *app) withEntry(c *cobra.Command, args []string, trust trustFlags, use func(reading, ledger.Entry) error) error {
 	n, err := strconv.ParseUint(args[1], 10, 64)
 	if err != nil {
 		return console.Misuse("reading the number or counter", "malformed: it is no number", "give a message's number, or a card's counter, in decimal")
@@ -74,26 +79,23 @@ func (a *app) withEntry(c *cobra.Command, args []string, use func(*house, ledger
 		}
 		return console.Misuse("reading the channel or card", "malformed: it is neither a channel (43 characters) nor a card (16 characters)", next)
 	}
-	h, err := a.openHouse(c.Context(), existing)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	var e ledger.Entry
-	if channelErr == nil {
-		e, err = h.message(c.Context(), id, n)
-	} else {
-		e, err = h.tap(c.Context(), card, n)
-	}
-	if err != nil {
-		return err
-	}
-	return use(h, e)
+	return a.withReading(c.Context(), trust, func(r reading) error {
+		var e ledger.Entry
+		if channelErr == nil {
+			e, err = r.message(c.Context(), id, n)
+		} else {
+			e, err = r.tap(c.Context(), card, n)
+		}
+		if err != nil {
+			return err
+		}
+		return use(r, e)
+	})
 }
 
 // message is message n of a channel.
-func (h *house) message(ctx context.Context, id channel.ID, n uint64) (ledger.Entry, error) {
-	entries, err := h.ledger.Range(ctx, id, n, 1)
+func (r reading) message(ctx context.Context, id channel.ID, n uint64) (ledger.Entry, error) {
+	entries, err := r.Range(ctx, id, n, 1)
 	if err == nil && len(entries) == 0 {
 		err = ledger.ErrNoMessage
 	}
@@ -104,24 +106,27 @@ func (h *house) message(ctx context.Context, id channel.ID, n uint64) (ledger.En
 }
 
 // tap is the record of a card's tap with this counter.
-func (h *house) tap(ctx context.Context, id tap.CardID, counter uint64) (ledger.Entry, error) {
+func (r reading) tap(ctx context.Context, id tap.CardID, counter uint64) (ledger.Entry, error) {
 	what := fmt.Sprintf("looking for tap %d of card %v", counter, id)
-	known, err := h.registry.Card(ctx, id)
+	if r.registry == nil {
+		return ledger.Entry{}, console.Misuse(what, "a ledger that others serve is read by channel", "give the card's tap channel and the message's number")
+	}
+	known, err := r.registry.Card(ctx, id)
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
 	}
-	for opened, err := range ledger.Read(ctx, h.ledger, channel.Capability{Channel: known.Taps}, 0) {
+	for opened, err := range ledger.Read(ctx, r, channel.Capability{Channel: known.Taps}, 0) {
 		if err != nil {
 			return ledger.Entry{}, fmt.Errorf("%s: %w", what, err)
 		}
-		r, err := record.Parse(opened.Body)
+		rec, err := record.Parse(opened.Body)
 		if err != nil {
 			continue
 		}
-		if t, ok := r.Value.(record.Tap); ok && uint64(t.Counter) == counter {
+		if t, ok := rec.Value.(record.Tap); ok && uint64(t.Counter) == counter {
 			return opened.Entry, nil
 		}
-		if why := usedUp(r, counter); why != "" {
+		if why := usedUp(rec, counter); why != "" {
 			return ledger.Entry{}, &console.Problem{Code: "never_recorded", What: what, Why: why, Exit: console.No,
 				Next: "there is nothing to get: every reading of a card counts, also those that nobody records"}
 		}

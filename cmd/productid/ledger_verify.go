@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
-	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -25,7 +24,7 @@ when it does not hold.`,
 		Args: arguments(0, 1, "at most one file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.withLog(c.Context(), "checking the ledger", func(log *tlog.Log) error { return a.checkLog(c.Context(), log) })
+				return a.withBook(c.Context(), trust, func(b *book) error { return a.checkBook(c.Context(), b, trust) })
 			}
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -78,21 +77,36 @@ func (p proved) words(w io.Writer) {
 		"where", r.Place(), "says", p.Body, "trusted", p.Trusted)
 }
 
-// checkLog checks the whole ledger file.
-func (a *app) checkLog(ctx context.Context, log *tlog.Log) error {
+// checkBook checks a whole ledger: a log of one's own by its file, any other as its readers do.
+func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags) error {
 	begin := time.Now()
-	report, err := log.Check(ctx, func(done, size uint64) {
-		a.console.Working(fmt.Sprintf("checking message %d of %d", done, size))
-	})
+	check := checkOwn
+	if b.log == nil {
+		check = a.checkServed
+	}
+	v, err := check(ctx, b, trust, func(done uint64) { a.console.Working(fmt.Sprintf("checking message %d", done)) })
 	if err != nil {
 		return fmt.Errorf("checking the ledger: %w", err)
 	}
-	v := checkView{Holds: report.Clean(), Messages: report.Size, Channels: report.Channels, Root: report.Root.String(),
-		Findings: report.Findings, Further: report.Further}
 	if err := a.console.Answer(v, func(w io.Writer) { v.words(w, time.Since(begin)) }); err != nil || v.Holds {
 		return err
 	}
 	return console.Answered{Exit: console.No}
+}
+
+func checkOwn(ctx context.Context, b *book, _ trustFlags, progress func(uint64)) (checkView, error) {
+	report, err := b.log.Check(ctx, func(done, _ uint64) { progress(done) })
+	return checkView{Holds: report.Clean(), Messages: report.Size, Channels: report.Channels, Root: report.Root.String(),
+		Findings: report.Findings, Further: report.Further}, err
+}
+
+func (a *app) checkServed(ctx context.Context, b *book, trust trustFlags, progress func(uint64)) (checkView, error) {
+	policy, _, err := trust.policy(ctx, a)
+	if err != nil {
+		return checkView{}, err
+	}
+	report, err := ledger.Check(ctx, b, policy, progress)
+	return checkView{Holds: report.Clean(), Messages: report.Size, Channels: report.Channels, Findings: report.Findings, Further: report.Further}, err
 }
 
 // checkView is the outcome of a check as it is printed.
@@ -100,14 +114,14 @@ type checkView struct {
 	Holds    bool     `json:"holds"`
 	Messages uint64   `json:"messages"`
 	Channels int      `json:"channels"`
-	Root     string   `json:"root"`
+	Root     string   `json:"root,omitempty"` // of a log of one's own
 	Findings []string `json:"findings,omitempty"`
 	Further  int      `json:"further,omitempty"`
 }
 
 func (v checkView) words(w io.Writer, took time.Duration) {
 	if v.Holds {
-		fmt.Fprintf(w, "holds: %d messages in %d channels; signatures, numbers, tree and checkpoint verify (%s)\n", v.Messages, v.Channels, console.Duration(took))
+		fmt.Fprintf(w, "holds: %d messages in %d channels; signatures, numbers and proofs verify (%s)\n", v.Messages, v.Channels, console.Duration(took))
 		return
 	}
 	fmt.Fprintln(w, "DOES NOT HOLD: trust no answer of this ledger, put back a copy that verifies")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -19,14 +18,15 @@ import (
 // book is an opened ledger of whatever kind, with what verbs need beside the contract.
 type book struct {
 	ledger.Ledger
-	registry.Lister
-	log *tlog.Log // nil where the ledger is no log of ours
+	registry.Lister           // nil where nothing can be written
+	log             *tlog.Log // nil where the ledger is no log of ours
 }
 
 // The kinds of ledgers that --ledger can name.
 const (
 	kindSQLite   = "sqlite"
 	kindPostgres = "postgres"
+	kindServed   = "https"
 )
 
 // place is a --ledger that was taken apart.
@@ -37,7 +37,7 @@ type place struct {
 
 // String names the place without passwords.
 func (p place) String() string {
-	if u, err := url.Parse(p.name); err == nil && p.kind == kindPostgres {
+	if u, err := url.Parse(p.name); err == nil && p.kind != kindSQLite {
 		return u.Redacted()
 	}
 	return p.name
@@ -55,8 +55,10 @@ func (a *app) ledgerPlace() (place, error) {
 		return place{kindSQLite, rest}, nil
 	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
 		return place{kindPostgres, text}, nil
+	case (scheme == "https" || scheme == "http") && strings.HasPrefix(rest, "//"):
+		return place{kindServed, text}, nil
 	}
-	return place{}, console.Misuse("opening the ledger", "malformed: --ledger names none", "give sqlite:PATH or postgres://HOST/DATABASE")
+	return place{}, console.Misuse("opening the ledger", "malformed: --ledger names none", "give sqlite:PATH, postgres://HOST/DATABASE, or https://… to read what others serve")
 }
 
 // registryName is where the registry is: beside the log where several processes share that, else in the data folder.
@@ -69,6 +71,10 @@ func (a *app) registryName(p place) string {
 
 // openBook opens the ledger alone. Only an installation that begins has none yet.
 func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, begins bool) (*book, error) {
+	if p.kind == kindServed {
+		return nil, console.Misuse("opening the ledger "+p.String(), "others serve it, and it can only be read: this verb needs the installation's own",
+			"give --ledger sqlite:PATH or postgres://…, or none for the one in the data folder; channel read, ledger get, prove, info and verify read what others serve")
+	}
 	log, err := openLog(ctx, p, own, begins)
 	if err != nil {
 		return nil, err
@@ -98,16 +104,16 @@ func (b *book) ownLog(what string) (*tlog.Log, error) {
 }
 
 // withBook opens the ledger without the registry: one looks at it also when it is no more what the registry knows.
-func (a *app) withBook(ctx context.Context, use func(*book) error) error {
-	own, err := a.loadSecrets(ctx)
-	if err != nil {
-		return err
-	}
+func (a *app) withBook(ctx context.Context, trust trustFlags, use func(*book) error) error {
 	p, err := a.ledgerPlace()
 	if err != nil {
 		return err
 	}
-	b, err := a.openBook(ctx, p, own, false)
+	open := a.openServed
+	if p.kind != kindServed {
+		open = a.openOwn
+	}
+	b, err := open(ctx, p, trust)
 	if err != nil {
 		return err
 	}
@@ -115,13 +121,10 @@ func (a *app) withBook(ctx context.Context, use func(*book) error) error {
 	return use(b)
 }
 
-// withLog is withBook for what only a log of one's own has.
-func (a *app) withLog(ctx context.Context, what string, use func(*tlog.Log) error) error {
-	return a.withBook(ctx, func(b *book) error {
-		log, err := b.ownLog(what)
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return use(log)
-	})
+func (a *app) openOwn(ctx context.Context, p place, _ trustFlags) (*book, error) {
+	own, err := a.loadSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.openBook(ctx, p, own, false)
 }

@@ -20,6 +20,9 @@ func (f *trustFlags) declare(c *cobra.Command) {
 	c.Flags().StringVar(&f.key, "key", "", "the log's verifier `key`, as productid ledger info shows it")
 }
 
+// chosen says that somebody was named.
+func (f trustFlags) chosen() bool { return f != trustFlags{} }
+
 // policy is what to trust, and in words whose choice that is.
 func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, error) {
 	const what = "choosing whom to trust"
