@@ -56,6 +56,7 @@ type issuerView struct {
 	Here    bool       `json:"here"`   // its secrets are
 	Opened  bool       `json:"opened"` // its channel stands on the ledger
 	Cards   int        `json:"cards"`
+	TooNew  bool       `json:"tooNew,omitempty"` // a later version wrote what this one must not skip
 }
 
 func issuerTable(w io.Writer, all []issuerView) {
@@ -67,6 +68,9 @@ func issuerTable(w io.Writer, all []issuerView) {
 		}
 		if i.Opened {
 			opened = "on the ledger"
+		}
+		if i.TooNew {
+			opened = "too new for this version"
 		}
 		rows = append(rows, []string{i.Name, i.URL, here, opened, fmt.Sprint(i.Cards), "pidc1:" + i.Channel.String()})
 	}
@@ -90,7 +94,7 @@ func (h *house) allIssuers(ctx context.Context) ([]issuerView, error) {
 	known := make(map[channel.ID]bool)
 	for _, i := range onLedger {
 		_, err := h.authors.Issuer(i.Channel)
-		all = append(all, issuerView{i.Channel, i.Name, i.URL, err == nil, true, cards[i.Channel]})
+		all = append(all, issuerView{i.Channel, i.Name, i.URL, err == nil, true, cards[i.Channel], h.registry.TooOld(i.Channel) != nil})
 		known[i.Channel] = true
 	}
 	for _, i := range h.secrets.Issuers {

@@ -101,7 +101,7 @@ func ofHistories() []entry {
 		is(registry.ErrOtherHistory, Failure, "other_history", "the ledger is not as it was known here: it was rewritten or cut, or an old copy was put back", next),
 		is(ledger.ErrNoPosition, Failure, "other_history", "the ledger is shorter than it was: it was cut, or an old copy was put back", next),
 		is(validation.ErrUnreadable, Failure, "unreadable_head", "the newest message of the card's channel says nothing to go by", "productid channel read shows it; install a newer version, or find out who else writes with these secrets"),
-		is(record.ErrMust, Failure, "too_old", "the ledger holds a record that this version must not skip", "install a newer version"),
+		is(record.ErrMust, Failure, "too_old", "the ledger holds a record that this version must not skip, about this card or its issuer", "install a newer version"),
 		is(record.ErrMalformed, Failure, "malformed_record", "a record does not follow the format", "check what was ordered; if the record stands on the ledger already, trust no answer about its channel"),
 	}
 }

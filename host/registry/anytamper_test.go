@@ -9,11 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/record/recordtest"
 )
 
 // keys names the columns by which a row of each sealed table is found.
 func keys() map[string][]string {
-	return map[string][]string{"meta": {"one"}, "issuers": {"channel"}, "cards": {"id"}, "heads": {"taps"}, "retries": {"taps", "key"}}
+	return map[string][]string{"meta": {"one"}, "issuers": {"channel"}, "cards": {"id"}, "heads": {"taps"}, "retries": {"taps", "key"}, "stops": {"channel"}}
 }
 
 // columnsOf returns the columns of a table.
@@ -35,7 +38,7 @@ func columnsOf(t *rapid.T, tx *sql.Tx, path, table string) (columns []string) {
 
 // vandalise alters one random row, or deletes it; what the database's own rules forbid is not done.
 func vandalise(t *rapid.T, tx *sql.Tx, path string) string {
-	table := rapid.SampledFrom([]string{"meta", "issuers", "cards", "heads", "retries"}).Draw(t, "table")
+	table := rapid.SampledFrom([]string{"meta", "issuers", "cards", "heads", "retries", "stops"}).Draw(t, "table")
 	key := keys()[table][0]
 	row := fmt.Sprintf("(SELECT %s FROM %s ORDER BY 1 LIMIT 1 OFFSET %d)", key, table, rapid.IntRange(0, 3).Draw(t, "row"))
 	text := fmt.Sprintf("DELETE FROM %s WHERE %s = %s", table, key, row)
@@ -66,6 +69,10 @@ func anyAlterationChangesNoAnswer(t *testing.T, fresh func(testing.TB) string) {
 	w := &world{t: t, ledger: l, path: fresh(t)}
 	w.Registry = open(t, l, w.path, w.report)
 	_, lives := w.populate("a", "b", "c")
+	late := recordtest.NewChain("late")
+	w.tell(late.Say(recordtest.Body(recordtest.Opened("late"))))
+	w.tell(late.Say([]byte(mustBeKnown)))
+	w.sync()
 	want := w.answers(lives)
 	rapid.Check(t, func(t *rapid.T) {
 		db := openStore(t, w.path)
@@ -90,7 +97,8 @@ func anyAlterationChangesNoAnswer(t *testing.T, fresh func(testing.TB) string) {
 			case "issuers":
 				issuers, err := w.Issuers(ctx)
 				require.NoError(t, err)
-				require.Len(t, issuers, 1)
+				require.Len(t, issuers, 2)
+				require.ErrorIs(t, w.TooOld(late.ID()), record.ErrMust)
 			}
 		}
 		w.named()

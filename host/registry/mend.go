@@ -217,7 +217,7 @@ func (r *Registry) rebuildAfter(ctx context.Context, rebuilt uint64, found Tampe
 }
 
 // Rebuild forgets all rows and folds the whole ledger again, in one transaction: readers see the old rows until it is done, and
-// so they do after a crash. Errors: record.ErrMust, with everything before that record folded; the ledger's; the store's.
+// so they do after a crash. Errors are the ledger's and the store's.
 func (r *Registry) Rebuild(ctx context.Context) error {
 	r.rebuilding.Lock()
 	defer r.rebuilding.Unlock()
@@ -225,9 +225,8 @@ func (r *Registry) Rebuild(ctx context.Context) error {
 }
 
 func (r *Registry) rebuildAll(ctx context.Context) error {
-	var must error
 	err := r.db.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM meta; DELETE FROM issuers; DELETE FROM cards; DELETE FROM heads; DELETE FROM retries; DELETE FROM rejections")
+		_, err := tx.ExecContext(ctx, "DELETE FROM meta; DELETE FROM issuers; DELETE FROM cards; DELETE FROM heads; DELETE FROM retries; DELETE FROM rejections; DELETE FROM stops")
 		if err != nil {
 			return err
 		}
@@ -235,9 +234,7 @@ func (r *Registry) rebuildAll(ctx context.Context) error {
 		s.rebuild, s.written.position = true, 1<<63 // no meta row stands
 		return r.o.Ledger.Follow(ctx, ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
 			err := s.take(batch)
-			if errors.Is(err, record.ErrMust) {
-				must, err = err, ledger.ErrStop
-			} else if err == nil && len(batch) == 0 {
+			if err == nil && len(batch) == 0 {
 				err = ledger.ErrStop
 			}
 			if err == nil || err == ledger.ErrStop {
@@ -246,7 +243,7 @@ func (r *Registry) rebuildAll(ctx context.Context) error {
 			return err
 		})
 	})
-	if err = errors.Join(err, must); err != nil {
+	if err != nil {
 		return fmt.Errorf("rebuilding the registry: %w", err)
 	}
 	r.rebuilt.Add(1)

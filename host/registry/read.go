@@ -17,8 +17,21 @@ import (
 // ErrUnknownIssuer says that no opening of the issuer was folded so far.
 var ErrUnknownIssuer = errors.New("no issuer with this channel is known")
 
-// Card returns a card as of the last Sync or SyncChannel, or ErrUnknownCard. What was altered in the file is mended first.
+// Card returns a card as of the last Sync or SyncChannel, or ErrUnknownCard. What was altered in the file is mended first. The error
+// is record.ErrMust for a card that this version is too old for, because it cannot read its tap channel on, or its issuer's.
 func (r *Registry) Card(ctx context.Context, id tap.CardID) (record.Card, error) {
+	card, err := r.known(ctx, id)
+	if err == nil {
+		err = r.tooOldFor(card)
+	}
+	if err != nil {
+		return record.Card{}, err
+	}
+	return card, nil
+}
+
+// known returns a card as it was folded, also one of a channel that stopped.
+func (r *Registry) known(ctx context.Context, id tap.CardID) (record.Card, error) {
 	f, err := r.read(ctx, r.readCard, id[:])
 	if err != nil {
 		return record.Card{}, err
@@ -75,7 +88,7 @@ func (r *Registry) listed(ctx context.Context, first, last byte) (ids []tap.Card
 	return l.ids, slices.Equal(l.cards[first:int(last)+1], m.catalogue.cards[first:int(last)+1]), nil
 }
 
-// Cards returns all cards, in the order of their ids.
+// Cards returns all cards, in the order of their ids; those that this version is too old for as they were before, see TooOld.
 func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
 	return func(yield func(record.Card, error) bool) {
 		ids, err := r.allIDs(ctx)
@@ -84,7 +97,7 @@ func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
 			return
 		}
 		for _, id := range ids {
-			if card, err := r.Card(ctx, id); !yield(card, err) || err != nil {
+			if card, err := r.known(ctx, id); !yield(card, err) || err != nil {
 				return
 			}
 		}
@@ -133,7 +146,7 @@ func (r *Registry) Issuers(ctx context.Context) ([]record.Issuer, error) {
 	m, err := r.readMeta(ctx, r.db.Read())
 	var issuers []record.Issuer
 	if err == nil {
-		issuers, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
+		issuers, _, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
 	}
 	if lost := (*altered)(nil); errors.As(err, &lost) { // or changed between the two: the write lock tells
 		err = r.write(ctx, func(s *states) error {
@@ -148,15 +161,30 @@ func (r *Registry) Issuers(ctx context.Context) ([]record.Issuer, error) {
 	return issuers, nil
 }
 
-// readIssuers returns *altered when the rows are not those of the catalogue.
-func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]record.Issuer, error) {
+// readIssuers also returns where channels stop. It returns *altered when the rows are not those of the catalogue.
+func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]record.Issuer, stops, error) {
+	var total catalogue
+	issuers, err := r.selectIssuers(ctx, q, &total)
+	if err != nil {
+		return nil, nil, err
+	}
+	stopped, err := r.readStops(ctx, q, &total.issuers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if total.issuers != c.issuers {
+		return nil, nil, &altered{Tampered{"issuers", "", "some are gone, or what stops their channels"}}
+	}
+	return issuers, stopped, nil
+}
+
+func (r *Registry) selectIssuers(ctx context.Context, q querier, total *catalogue) ([]record.Issuer, error) {
 	rows, err := q.QueryContext(ctx, selectIssuers)
 	if err != nil {
 		return nil, fmt.Errorf("reading issuers: %w", err)
 	}
 	defer rows.Close()
 	var issuers []record.Issuer
-	var total catalogue
 	for rows.Next() {
 		values := make([]any, len(names(issuerColumns)))
 		if err := rows.Scan(pointers(values)...); err != nil {
@@ -171,9 +199,6 @@ func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]r
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading issuers: %w", err)
-	}
-	if total.issuers != c.issuers {
-		return nil, &altered{Tampered{"issuers", "", "some are gone"}}
 	}
 	return issuers, nil
 }

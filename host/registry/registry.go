@@ -83,6 +83,7 @@ type Registry struct {
 
 	rebuilding sync.Mutex
 	rebuilt    atomic.Uint64 // how often, in this process
+	stops      atomic.Pointer[stops]
 }
 
 // schema is the registry's in a PostgreSQL database.

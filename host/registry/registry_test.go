@@ -173,28 +173,6 @@ func theDumpHoldsNoSecretAndNoSeal(t *testing.T, fresh func(testing.TB) string) 
 	assert.Contains(t, text, `"last":4`)
 }
 
-func TestARecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T) {
-	onBoth(t, aRecordThatMustBeUnderstoodStopsTheRegistry)
-}
-
-func aRecordThatMustBeUnderstoodStopsTheRegistry(t *testing.T, fresh func(testing.TB) string) {
-	w, ctx := newWorld(t, fresh), context.Background()
-	issuer, lives := w.populate("a")
-	w.tell(lives[0].tapped(8))
-	w.tell(issuer.Say([]byte(`{"kind":"later","must":true}`)))
-	w.tell(lives[0].tapped(9))
-	for range 2 {
-		assert.ErrorIs(t, w.Sync(ctx), record.ErrMust)
-		card, err := w.Card(ctx, lives[0].card.ID())
-		require.NoError(t, err)
-		assert.Equal(t, uint32(8), card.Last)
-	}
-	assert.ErrorIs(t, w.Rebuild(ctx), record.ErrMust)
-	card, err := w.Card(ctx, lives[0].card.ID())
-	require.NoError(t, err)
-	assert.Equal(t, uint32(8), card.Last)
-}
-
 // A ledger that was cut, put back from an old copy, or written anew.
 func TestALedgerThatLostHistoryIsRefused(t *testing.T) { onBoth(t, aLedgerThatLostHistoryIsRefused) }
 

@@ -23,6 +23,7 @@ type states struct {
 	meta       meta
 	written    meta // as it stands in the file
 	issuers    map[channel.ID]record.Issuer
+	stops      stops
 	newer      map[channel.ID]bool // issuers that are to be written
 	cards      map[tap.CardID]*cardRow
 	taps       map[channel.ID]*cardRow
@@ -35,7 +36,7 @@ type states struct {
 }
 
 func (r *Registry) newStates(ctx context.Context, tx *sql.Tx) *states {
-	s := &states{r: r, ctx: ctx, caller: ctx, tx: tx, issuers: make(map[channel.ID]record.Issuer)}
+	s := &states{r: r, ctx: ctx, caller: ctx, tx: tx, issuers: make(map[channel.ID]record.Issuer), stops: make(stops)}
 	s.forget()
 	return s
 }
@@ -53,7 +54,8 @@ func (r *Registry) begin(ctx context.Context, tx *sql.Tx) (*states, error) {
 		return nil, err
 	}
 	s.written = s.meta
-	issuers, err := r.readIssuers(ctx, tx, s.meta.catalogue)
+	var issuers []record.Issuer
+	issuers, s.stops, err = r.readIssuers(ctx, tx, s.meta.catalogue)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +159,9 @@ func (s *states) take(batch []ledger.Entry) error {
 // fold folds one entry on top of rows that are up to date. A row that is behind was put back as it stood once.
 func (s *states) fold(e ledger.Entry) error {
 	id, number := e.Message.Channel(), e.Message.Number()
+	if s.behindStop(id, number) {
+		return nil
+	}
 	row, err := s.cardByTaps(id)
 	if err != nil {
 		return err
@@ -170,7 +175,7 @@ func (s *states) fold(e ledger.Entry) error {
 	if issuer, isIssuer := s.issuers[id]; isIssuer && number > issuer.Head.Number+1 && !s.rebuild {
 		return &altered{Tampered{"issuers", id.String(), "was put back to an earlier state"}}
 	}
-	return record.Fold(s, e)
+	return s.foldOrStop(e)
 }
 
 // rangeSize is how many messages of a channel are read at once.
@@ -189,7 +194,10 @@ func (s *states) forward(row *cardRow) error {
 			return fmt.Errorf("reading channel %v: %w", row.Taps, err)
 		}
 		for _, e := range entries {
-			if err := record.Fold(s, e); err != nil {
+			if s.behindStop(row.Taps, e.Message.Number()) {
+				return nil
+			}
+			if err := s.foldOrStop(e); err != nil {
 				return fmt.Errorf("folding entry %d: %w", e.Index, err)
 			}
 			next = e.Message.Number() + 1
@@ -217,6 +225,7 @@ func (s *states) flush() error {
 		}
 	}
 	s.forget()
+	s.r.publish(s.stops)
 	if s.meta == s.written {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
@@ -13,10 +14,16 @@ import (
 // cut, or put back from an old copy. The registry stays as it is; Rebuild takes over what the ledger says now.
 var ErrOtherHistory = errors.New("the ledger does not hold what this registry was folded from")
 
-// Sync folds the ledger from where the registry stopped to its end. Several processes may do so on one file at once. Errors:
-// record.ErrMust, with everything before that record folded; ErrOtherHistory; ledger.ErrUnavailable; the store's.
+// Sync folds the ledger from where the registry stopped to its end. Several processes may do so on one file at once. A channel with
+// a record that this version must not skip and does not know is folded up to that, see TooOld. Errors: ErrOtherHistory;
+// ledger.ErrUnavailable; the store's.
 func (r *Registry) Sync(ctx context.Context) error {
-	m, err := r.current(ctx)
+	m, stopped, err := r.current(ctx)
+	if err == nil && stopped.outgrown() {
+		if err = r.Rebuild(ctx); err == nil {
+			m, _, err = r.current(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -55,24 +62,31 @@ func (r *Registry) takeAll(ctx context.Context, batch []ledger.Entry) error {
 }
 
 // current returns how far the registry has come, mended if need be.
-func (r *Registry) current(ctx context.Context) (meta, error) {
+func (r *Registry) current(ctx context.Context) (meta, stops, error) {
+	var known stops
 	m, err := r.readMeta(ctx, r.db.Read())
-	if lost := (*altered)(nil); !errors.As(err, &lost) {
-		return m, err
+	if err == nil {
+		_, known, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
+	}
+	if lost := (*altered)(nil); !errors.As(err, &lost) { // or changed between the two: the write lock tells
+		if err == nil {
+			r.publish(known)
+		}
+		return m, known, err
 	}
 	err = r.write(ctx, func(s *states) error {
-		m = s.meta
+		m, known = s.meta, maps.Clone(s.stops)
 		return nil
 	})
 	if err != nil {
-		return meta{}, err
+		return meta{}, nil, err
 	}
-	return m, nil
+	return m, known, nil
 }
 
 // Ignored returns how many messages so far were none of an issuer's or a card's.
 func (r *Registry) Ignored(ctx context.Context) (uint64, error) {
-	m, err := r.current(ctx)
+	m, _, err := r.current(ctx)
 	return m.ignored, err
 }
 

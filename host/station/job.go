@@ -39,6 +39,9 @@ func (j *job) look(ctx context.Context) (string, error) {
 	if j.info, err = j.card.Info(); err != nil {
 		return "", err
 	}
+	if err := j.issuerReads(ctx); err != nil {
+		return "", err
+	}
 	detail := fmt.Sprintf("applet %v, %v", j.info.Version, j.info.State)
 	switch err := lasts(j.info); {
 	case j.info.State == card.Unknown:
@@ -51,6 +54,15 @@ func (j *job) look(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w: it has no %v", ErrOtherAlgorithm, j.order.Algorithm)
 	}
 	return detail, nil
+}
+
+// issuerReads refuses to work for an issuer whose channel this version cannot read to its end: no registration there would be
+// seen here.
+func (j *job) issuerReads(ctx context.Context) error {
+	if err := j.Registry.Sync(ctx); err != nil {
+		return err
+	}
+	return j.Registry.TooOld(j.issuer.Channel())
 }
 
 // lasts refuses a card without enough taps left. A locked one is past that: it can only be finished.

@@ -69,6 +69,8 @@ type Registry interface {
 	Sync(ctx context.Context) error
 	// Card is the card with this id; registry.ErrUnknownCard if none is registered.
 	Card(ctx context.Context, id tap.CardID) (record.Card, error)
+	// TooOld is record.ErrMust for a channel that this version cannot read to its end.
+	TooOld(id channel.ID) error
 }
 
 // Options are the parts of a Station; all but Name are needed.

@@ -204,6 +204,19 @@ func TestRegisteredCardIsFinishedWithoutItsOrder(t *testing.T) {
 	w.holds(t, card)
 }
 
+// TestNoCardIsMadeOnAChannelThatCannotBeRead: not even its key.
+func TestNoCardIsMadeOnAChannelThatCannotBeRead(t *testing.T) {
+	w, card := newWorld(t), newCard("card")
+	w.tooOld = map[channel.ID]error{w.station("acme").Issuer.Author().Channel(): record.ErrMust}
+	_, err := w.personalise(t, card)
+	require.ErrorIs(t, err, record.ErrMust)
+	assert.Equal(t, cardtest.Installed, card.State)
+	_, err = w.station("acme").Plan(t.Context(), card, order(t))
+	require.ErrorIs(t, err, record.ErrMust)
+	_, err = w.station("other").Personalise(t.Context(), card, order(t), quiet)
+	require.NoError(t, err, "another issuer goes on")
+}
+
 func TestCardOfAnotherIssuerIsRefused(t *testing.T) {
 	w, card := newWorld(t), newCard("card")
 	_, err := w.station("other").Personalise(t.Context(), card, order(t), quiet)
@@ -315,6 +328,8 @@ func (r *registryOf) Sync(context.Context) error { return nil }
 func (r *registryOf) Card(ctx context.Context, id tap.CardID) (record.Card, error) {
 	return r.w.Card(ctx, id)
 }
+
+func (r *registryOf) TooOld(channel.ID) error { return nil }
 
 func TestPlanWritesNothing(t *testing.T) {
 	w, card := newWorld(t), newCard("card")

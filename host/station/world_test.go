@@ -78,6 +78,8 @@ type world struct {
 	mu  sync.Mutex
 	now time.Time
 
+	tooOld map[channel.ID]error
+
 	calls int
 	fate  func(n int) fate // of the n-th call of a method that can fail
 }
@@ -168,6 +170,8 @@ func (w *world) Card(_ context.Context, id tap.CardID) (record.Card, error) {
 	}
 	return card, err
 }
+
+func (w *world) TooOld(id channel.ID) error { return w.tooOld[id] }
 
 // history is everything on the ledger, and the state it folds to.
 func (w *world) history() ([]ledger.Entry, *record.Map, error) {

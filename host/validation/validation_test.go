@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/json"
 	"math/big"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/record/recordtest"
 	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
@@ -290,6 +292,43 @@ func TestCardOfAnIssuerWithoutSecretsIsValidatedAndNotRecorded(t *testing.T) {
 	require.ErrorIs(t, err, secrets.ErrElsewhere)
 	assert.Equal(t, size, s.size())
 	assert.Equal(t, AlreadyUsed, s.update(Request{URL: used}).Code)
+}
+
+// TestRetryKeyIsGoodForOneCard: what was recorded with it on another issuer's card, or another card, is another request.
+func TestRetryKeyIsGoodForOneCard(t *testing.T) {
+	s := newShop(t)
+	other := &shop{Service: s.Service, t: t, ledger: s.ledger, issuer: recordtest.NewChain("issuer of others"), card: taptest.NewCard("of others")}
+	taps := channel.Seed{7}
+	other.taps = recordtest.ChainOf(channel.DeriveSeed(taps, 0, "card/"+other.card.ID().String()+"/taps"))
+	other.register()
+	other.putInService()
+	both := secrets.Secrets{Issuers: []secrets.Issuer{{Seed: sha256.Sum256([]byte("issuer")), Taps: master()}, {Seed: sha256.Sum256([]byte("issuer of others")), Taps: taps}}}
+	s.Authors = secrets.NewAuthors(both)
+	retry := &Retry{Scope: "shop", Key: retryKey("one")}
+	mine, theirs := Request{URL: s.card.Tap(), Retry: retry}, Request{URL: other.card.Tap(), Retry: retry}
+	for _, r := range []Request{mine, theirs} {
+		require.Equal(t, Recorded, s.update(r).Code)
+		again := s.update(r)
+		require.Equal(t, Recorded, again.Code)
+		assert.True(t, again.Replayed)
+	}
+	assert.NotEqual(t, s.update(mine).Receipt.Channel, s.update(theirs).Receipt.Channel)
+}
+
+// TestCardThatCannotBeReadOnIsAnError: too old is no verdict on a tap, and nothing is recorded.
+func TestCardThatCannotBeReadOnIsAnError(t *testing.T) {
+	s := newShop(t)
+	url := s.card.Tap()
+	require.Equal(t, Valid, s.validate(url).Code)
+	_, err := s.ledger.Submit(t.Context(), s.issuer.Say([]byte(`{"kind":"later","must":true}`)))
+	require.NoError(t, err)
+	require.NoError(t, s.Registry.Sync(t.Context()))
+	size := s.size()
+	_, err = s.Validate(t.Context(), url)
+	require.ErrorIs(t, err, record.ErrMust)
+	_, err = s.Update(t.Context(), Request{URL: url})
+	require.ErrorIs(t, err, record.ErrMust)
+	assert.Equal(t, size, s.size())
 }
 
 // TestBisectionFindsWhatAScanFinds compares the answer for every counter with the plain reading of the whole channel.

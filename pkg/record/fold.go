@@ -15,6 +15,7 @@ const (
 	ReasonBrokenChain   Reason = "broken_chain"   // number, previous hash or mode do not continue the channel
 	ReasonMalformed     Reason = "malformed"      // no body that Parse reads
 	ReasonRemoved       Reason = "removed"        // its payload was removed
+	ReasonMust          Reason = "must"           // of a kind that this reader does not know and must not skip: it folds the channel no further
 	ReasonUnknownKind   Reason = "unknown_kind"   // skipped; in a tap channel the head it carries is kept
 	ReasonWrongChannel  Reason = "wrong_channel"  // a kind that this channel does not hold
 	ReasonOpenedTwice   Reason = "opened_twice"   // an issuer's second opening
@@ -43,7 +44,8 @@ const (
 // Every message is either an issuer's, a registered card's, or ignored. A message that stands in the ledger before its card's
 // registration is ignored whenever it is folded.
 //
-// The error is one of s's own, or ErrMust: then nothing was changed and this reader cannot go on.
+// The error is one of s's own, or ErrMust: then nothing was changed and this reader cannot go on in this channel. It can in others,
+// but what it knows of an issuer's cards is then not to be relied on.
 func Fold(s States, e ledger.Entry) error {
 	card, found, err := s.CardByTaps(e.Message.Channel())
 	if err != nil {
