@@ -74,7 +74,7 @@ func ParseBlock(b []byte) (Block, error) {
 
 func parseTransaction(b []byte) (Transaction, error) {
 	r := reader{b: b}
-	if kind := r.u32("type of payload"); r.err == nil && kind != payloadTransaction {
+	if kind := r.u32("type of payload"); kind != payloadTransaction {
 		r.fail("payload of type %d is no transaction", kind)
 	}
 	t := Transaction{ID: blake2b.Sum256(b)}
@@ -128,7 +128,7 @@ func (t *Transaction) readUnlocks(r *reader) {
 			signed[i], keys[string(s.Key)] = true, true
 			t.Signatures = append(t.Signatures, s)
 		case unlockReference:
-			if to := r.u16("reference"); r.err == nil && !signed[int(to)] {
+			if to := r.u16("reference"); !signed[int(to)] {
 				r.fail("unlock %d refers to %d, which is no signature before it", i, to)
 			}
 		default:

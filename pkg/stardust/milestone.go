@@ -30,7 +30,7 @@ func ParseMilestone(b []byte) (Milestone, error) {
 		return Milestone{}, fmt.Errorf("reading milestone of %d bytes: %w", len(b), ErrMalformed)
 	}
 	r := reader{b: b}
-	if kind := r.u32("type of payload"); r.err == nil && kind != payloadMilestone {
+	if kind := r.u32("type of payload"); kind != payloadMilestone {
 		r.fail("payload of type %d is no milestone", kind)
 	}
 	begin := r.off

@@ -24,7 +24,7 @@ func (r *reader) fail(format string, args ...any) {
 
 // take returns the next n bytes, or nil.
 func (r *reader) take(n int, what string) []byte {
-	if r.err == nil && len(r.b)-r.off < n {
+	if len(r.b)-r.off < n {
 		r.fail("%s is cut off", what)
 	}
 	if r.err != nil {
@@ -71,7 +71,7 @@ func (r *reader) hash(what string) (h Hash) {
 // sized returns a byte string with its length in 16 bits in front.
 func (r *reader) sized(least, most int, what string) []byte {
 	n := int(r.u16(what))
-	if r.err == nil && (n < least || n > most) {
+	if n < least || n > most {
 		r.fail("%s of %d bytes", what, n)
 	}
 	return r.take(n, what)
@@ -79,14 +79,14 @@ func (r *reader) sized(least, most int, what string) []byte {
 
 // expect reads a number of one byte that can only be this one.
 func (r *reader) expect(want byte, what string) {
-	if got := r.u8(what); r.err == nil && got != want {
+	if got := r.u8(what); got != want {
 		r.fail("%s is %d, not %d", what, got, want)
 	}
 }
 
 // none reads the number of elements of a list that has to be empty.
 func (r *reader) none(what string) {
-	if n := r.u8(what); r.err == nil && n != 0 {
+	if n := r.u8(what); n != 0 {
 		r.fail("there are %d %s", n, what)
 	}
 }
@@ -94,7 +94,7 @@ func (r *reader) none(what string) {
 // count checks the number of elements of a list that is about to be read: it
 // returns 0 after a failure, so that whoever loops over it stops.
 func (r *reader) count(n, least, most int, what string) int {
-	if r.err == nil && (n < least || n > most) {
+	if n < least || n > most {
 		r.fail("there are %d %s", n, what)
 	}
 	if r.err != nil {
@@ -131,7 +131,7 @@ func (r *reader) signature() Signature {
 
 // end refuses what follows the last field.
 func (r *reader) end() {
-	if r.err == nil && r.off != len(r.b) {
+	if r.off != len(r.b) {
 		r.fail("%d bytes follow", len(r.b)-r.off)
 	}
 }

@@ -2,6 +2,7 @@ package stardust_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"math/big"
 	"testing"
@@ -173,8 +174,39 @@ func TestOtherBlocksAreRefused(t *testing.T) {
 		_, err = stardust.ParseBlock(b)
 		assert.ErrorIs(t, err, stardust.ErrMalformed, name)
 	}
-	_, err = stardust.ParseBlock(make([]byte, stardust.MaxBlock+1))
+}
+
+// TestBlocksAndMilestonesHaveALimit: a block and a milestone that are good but for
+// their sizes, and that iota.go would not write.
+func TestBlocksAndMilestonesHaveALimit(t *testing.T) {
+	var tx *iotago.TransactionEssence
+	chain(func(e *iotago.TransactionEssence) { tx = e }).Next(t, nil)
+	for range 3 {
+		large := alias(tx).Clone().(*iotago.AliasOutput)
+		large.StateMetadata = make([]byte, 8192)
+		tx.Outputs = append(tx.Outputs, large)
+	}
+	block := func(metadata int) []byte {
+		alias(tx).StateMetadata = make([]byte, metadata)
+		payload, err := stardusttest.Transaction(t, tx, issuer).Serialize(serializer.DeSeriModeNoValidation, nil)
+		require.NoError(t, err)
+		b := binary.LittleEndian.AppendUint32(append([]byte{2, 1}, make([]byte, 32)...), uint32(len(payload)))
+		return append(append(b, payload...), make([]byte, 8)...)
+	}
+	room := stardust.MaxBlock - len(block(0))
+	_, err := stardust.ParseBlock(block(room))
+	require.NoError(t, err)
+	_, err = stardust.ParseBlock(block(room + 1))
 	assert.ErrorIs(t, err, stardust.ErrMalformed)
+
+	var keys []ed25519.PrivateKey
+	for n := range byte(255) {
+		keys = append(keys, stardusttest.Key(n))
+	}
+	for metadata, want := range map[int]error{0: nil, 8192: stardust.ErrMalformed} {
+		_, err = stardust.ParseMilestone(stardusttest.Milestone(t, 1, when, nil, func(m *iotago.Milestone) { m.Metadata = make([]byte, metadata) }, keys...))
+		assert.ErrorIs(t, err, want)
+	}
 }
 
 func TestOtherMilestonesAreRefused(t *testing.T) {
@@ -202,6 +234,4 @@ func TestOtherMilestonesAreRefused(t *testing.T) {
 		_, err = stardust.ParseMilestone(b)
 		assert.ErrorIs(t, err, stardust.ErrMalformed, name)
 	}
-	_, err := stardust.ParseMilestone(make([]byte, stardust.MaxBlock+1))
-	assert.ErrorIs(t, err, stardust.ErrMalformed)
 }
