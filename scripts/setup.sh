@@ -16,6 +16,7 @@ ant|ant
 mvn|maven
 strace|strace
 /usr/lib/postgresql/*/bin/postgres|postgresql
+/usr/lib/python3/dist-packages/cryptography/__init__.py|python3-cryptography
 git|git
 /etc/ssl/certs/ca-certificates.crt|ca-certificates'
 

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/productid/productid/pkg/ledger"
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/productid/productid/pkg/record"
 )
 
@@ -13,9 +14,9 @@ import (
 // ledger; its member "checkpoint" is the text of the signed note.
 const KindCheckpoint = "log.checkpoint"
 
-// anchors reports whether a body is the record of this checkpoint. The note may carry
-// other signatures: what is anchored is the log's size and root.
-func anchors(body []byte, c ledger.Checkpoint) bool {
+// anchors reports whether a body is the record of the bundle's checkpoint. The note may
+// carry other signatures: what is anchored is the log's size and root.
+func (v *verifier) anchors(body []byte) bool {
 	r, err := record.Parse(body)
 	if err != nil || r.Kind != KindCheckpoint {
 		return false
@@ -25,5 +26,5 @@ func anchors(body []byte, c ledger.Checkpoint) bool {
 	if json.Unmarshal(r.Raw, &members) != nil || json.Unmarshal(members["checkpoint"], &text) != nil {
 		return false
 	}
-	return strings.HasPrefix(text, fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, c.Root))
+	return strings.HasPrefix(text, fmt.Sprintf("%s\n%d\n%s\n", v.origin, v.size, tlog.Hash(v.root)))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/stardust/stardusttest"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -70,7 +71,7 @@ func (w *world) prove(f *file) {
 	require.NoError(w.t, err)
 	signed, err := ledger.SignCheckpoint(end, w.signer)
 	require.NoError(w.t, err)
-	f.log = logPart{checkpoint: string(signed)}
+	f.log = &logPart{checkpoint: string(signed)}
 	known := parts{}
 	var indexes []uint64
 	for _, e := range f.inLedger() {
@@ -81,7 +82,8 @@ func (w *world) prove(f *file) {
 	}
 	f.log.hashes, _ = known.prove(size, indexes) // of two messages at one place there is no proof
 	if f.head != nil {
-		require.NoError(w.t, f.signHead(w.taps.Author, f.head.time, end))
+		v := &verifier{file: f, size: end.Size, root: end.Root}
+		require.NoError(w.t, v.signHead(w.taps.Author, f.head.time))
 	}
 }
 
@@ -93,7 +95,7 @@ func badBundles(t testing.TB) []bad {
 	w := tapped(t, 3)
 	good := string(w.make(w.options()))
 	all := append(malformedBundles(w, good), append(alteredBundles(w), forgedBundles(w)...)...)
-	return append(all, untrustedBundles(w, []byte(good))...)
+	return append(append(all, unwitnessedBundles(w)...), untrustedBundles(w, []byte(good))...)
 }
 
 func malformedBundles(w *world, good string) []bad {
@@ -294,6 +296,68 @@ func untrustedBundles(w *world, good []byte) []bad {
 	}
 }
 
+// cosigned is a log whose newest checkpoint witnesses have cosigned.
+type cosigned struct {
+	ledger.Ledger
+	witnesses []ledger.WitnessSigner
+}
+
+func (l cosigned) Await(ctx context.Context, r ledger.Receipt, _ ledger.Phase) (ledger.Receipt, error) {
+	proof, err := l.Prove(ctx, r.Channel, r.Number)
+	if err != nil {
+		return r, err
+	}
+	parsed, err := ledger.ParseLogProof(proof.Text)
+	if err != nil {
+		return r, err
+	}
+	for _, w := range l.witnesses {
+		line, err := w.Cosign(parsed.Checkpoint, begin)
+		if err != nil {
+			return r, err
+		}
+		parsed.Checkpoint = append(parsed.Checkpoint, line...)
+	}
+	r.Proof = ledger.Proof{Kind: ledger.KindTlog, Text: parsed.Marshal()}
+	return r, nil
+}
+
+// witnessed is the world's bundle with the cosignatures of two witnesses, and the policy that asks for both.
+func (w *world) witnessed() ([]byte, ledger.Policy) {
+	policy := w.policy
+	var witnesses []ledger.WitnessSigner
+	for _, name := range []string{"witness.example/one", "witness.example/two"} {
+		s, err := ledger.NewWitnessSigner(name, stardusttest.Key(byte(len(witnesses)+20)))
+		require.NoError(w.t, err)
+		witnesses = append(witnesses, s)
+		policy.Witnesses = append(policy.Witnesses, s.VerifierKey())
+	}
+	policy.Quorum = 2
+	o := w.options()
+	o.Phase = ledger.Witnessed
+	data, err := Make(w.t.Context(), cosigned{w.log, witnesses}, w.issuer.ID(), w.card.ID(), o)
+	require.NoError(w.t, err)
+	return data, policy
+}
+
+// unwitnessedBundles lack what makes a checkpoint witnessed.
+func unwitnessedBundles(w *world) []bad {
+	data, policy := w.witnessed()
+	without := func(name, old, new string) bad {
+		text := strings.Replace(string(data), old, new, 1)
+		require.NotEqual(w.t, string(data), text, name)
+		return bad{name, "invalid_proof", []byte(text), policy, w.now}
+	}
+	lines := strings.SplitAfter(string(data[bytes.Index(data, []byte(`\n\n`))+4:]), `\n`)
+	return []bad{
+		{"without any witness", "invalid_proof", w.make(w.options()), policy, w.now},
+		without("a cosignature left out", lines[2], ""),
+		without("a cosignature of somebody else", "— witness.example/two ", "— witness.example/tow "),
+		without("a cosignature that is wrong", lines[2][len(lines[2])-12:], "AAAAAAAA=="+`\n`),
+		without("a cosignature twice", lines[2], lines[1]),
+	}
+}
+
 // checkpointBody is the record of the checkpoint of the world's bundle.
 func (w *world) checkpointBody() string {
 	return fmt.Sprintf(`{"kind":%q,"checkpoint":%s}`, KindCheckpoint, quote(w.file().log.checkpoint))
@@ -327,5 +391,5 @@ func TestEveryBadBundleIsRefused(t *testing.T) {
 		assert.Equal(t, Report{}, r, b.name)
 	}
 	t.Log(len(all), "bad bundles")
-	assert.GreaterOrEqual(t, len(all), 90)
+	assert.GreaterOrEqual(t, len(all), 100)
 }

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -18,19 +17,21 @@ import (
 // file is what a bundle holds.
 type file struct {
 	card         tap.CardID
-	opening      entry   // of the issuer's channel
-	registration entry   // of the card, on the issuer's channel
-	taps         []entry // the tap channel, from its first message on
-	log          logPart
+	opening      entry    // of the issuer's channel
+	registration entry    // of the card, on the issuer's channel
+	taps         []entry  // the tap channel, from its first message on
+	log          *logPart // what proves them, or
+	stardust     *stardustPart
 	head         *head
 	anchor       *anchor
 }
 
-// entry is a message at its place in the ledger.
+// entry is a message at its place in the ledger, as ledger.Entry has it.
 type entry struct {
 	raw   []byte // the message's bytes
-	index uint64 // the leaf's number
+	index uint64
 	time  time.Time
+	block *blockPart // on a Stardust network: what the other fields stand in
 
 	message channel.Message // of raw, once it was read
 }
@@ -70,10 +71,10 @@ func parse(data []byte) (*file, error) {
 
 func (r *reader) file() *file {
 	f := &file{}
-	r.object([]string{"bundle", "card", "opening", "registration", "taps", "log"}, func(name string) bool {
+	seen := r.object(func(name string) bool {
 		switch name {
 		case "bundle":
-			if v := r.number(); r.err == nil && v != Version {
+			if v := r.number(maxNumber); r.err == nil && v != Version {
 				r.err = fmt.Errorf("version %d of the format: %w", v, ErrUnsupported)
 			}
 		case "card":
@@ -86,6 +87,8 @@ func (r *reader) file() *file {
 			r.list(func() { f.taps = append(f.taps, r.entry()) })
 		case "log":
 			f.log = r.logPart()
+		case "stardust":
+			f.stardust = r.stardustPart()
 		case "head":
 			f.head = r.head()
 		case "anchor":
@@ -95,10 +98,28 @@ func (r *reader) file() *file {
 		}
 		return true
 	})
+	r.checkParts(f, seen)
+	return f
+}
+
+// checkParts wants the members that a bundle has, and of each message what its ledger's kind of proof needs.
+func (r *reader) checkParts(f *file, seen names) {
+	delete(seen, "head")
+	switch {
+	case seen.are("bundle", "card", "opening", "registration", "taps", "log"):
+	case seen.are("bundle", "card", "opening", "registration", "taps", "log", "anchor"):
+	case seen.are("bundle", "card", "opening", "registration", "taps", "stardust"):
+	default:
+		r.fail("a member is missing, or one too many")
+	}
+	for _, e := range f.entries() {
+		if (e.block != nil) != (f.stardust != nil) {
+			r.fail("a message without its proof")
+		}
+	}
 	if f.head != nil && len(f.taps) == 0 {
 		r.fail("head of a channel without messages")
 	}
-	return f
 }
 
 func (r *reader) card() tap.CardID {
@@ -110,37 +131,42 @@ func (r *reader) card() tap.CardID {
 }
 
 func (r *reader) entry() (e entry) {
-	r.object([]string{"index", "time", "message"}, func(name string) bool {
+	var b blockPart
+	seen := r.object(func(name string) bool {
 		switch name {
 		case "index":
-			e.index = r.number()
+			e.index = r.number(maxNumber)
 		case "time":
 			e.time = r.time()
 		case "message":
 			e.raw = r.bytes()
 		default:
-			return false
+			return r.blockMember(&b, name)
 		}
 		return true
 	})
+	switch {
+	case seen.are("index", "time", "message"):
+	case seen.are("index", "size", "path", "milestone", "block", "output"):
+		e.block = r.atIndex(b, e.index)
+	default:
+		r.fail("neither a message nor a block")
+	}
 	return e
 }
 
 func (r *reader) time() time.Time {
-	ms := r.number()
-	if ms > channel.MaxUnixMilli {
-		r.fail("time after the year 9999")
-	}
-	return time.UnixMilli(int64(ms)).UTC()
+	return time.UnixMilli(int64(r.number(channel.MaxUnixMilli))).UTC()
 }
 
-func (r *reader) logPart() (p logPart) {
-	r.object([]string{"checkpoint", "hashes"}, func(name string) bool {
+func (r *reader) logPart() *logPart {
+	p := &logPart{}
+	r.exactly([]string{"checkpoint", "hashes"}, func(name string) bool {
 		switch name {
 		case "checkpoint":
 			p.checkpoint = r.text()
 		case "hashes":
-			p.hashes = r.hashes()
+			p.hashes = readHashes[tlog.Hash](r)
 		default:
 			return false
 		}
@@ -149,23 +175,31 @@ func (r *reader) logPart() (p logPart) {
 	return p
 }
 
-// hashes reads hashes that stand one behind the other.
-func (r *reader) hashes() []tlog.Hash {
+// readHashes reads hashes that stand one behind the other.
+func readHashes[H ~[32]byte](r *reader) (hashes []H) {
 	b := r.bytes()
-	if len(b)%sha256.Size != 0 {
+	if len(b)%len(H{}) != 0 {
 		r.fail("not a row of hashes")
 		return nil
 	}
-	hashes := make([]tlog.Hash, len(b)/sha256.Size)
-	for i := range hashes {
-		hashes[i] = tlog.Hash(b[i*sha256.Size:])
+	for ; len(b) > 0; b = b[len(H{}):] {
+		hashes = append(hashes, H(b))
 	}
 	return hashes
 }
 
+// hashText is a row of hashes as readHashes reads it.
+func hashText[H ~[32]byte](hashes []H) string {
+	row := make([]byte, 0, len(hashes)*len(H{}))
+	for _, h := range hashes {
+		row = append(row, h[:]...)
+	}
+	return base64url(row)
+}
+
 func (r *reader) head() *head {
 	h := &head{}
-	r.object([]string{"time", "signature"}, func(name string) bool {
+	r.exactly([]string{"time", "signature"}, func(name string) bool {
 		switch name {
 		case "time":
 			h.time = r.time()
@@ -183,7 +217,7 @@ func (r *reader) head() *head {
 
 func (r *reader) anchor() *anchor {
 	a := &anchor{}
-	r.object([]string{"message", "proof"}, func(name string) bool {
+	r.exactly([]string{"message", "proof"}, func(name string) bool {
 		switch name {
 		case "message":
 			a.raw = r.bytes()
@@ -198,7 +232,7 @@ func (r *reader) anchor() *anchor {
 }
 
 func (r *reader) proof() (p ledger.Proof) {
-	r.object([]string{"kind", "text"}, func(name string) bool {
+	r.exactly([]string{"kind", "text"}, func(name string) bool {
 		switch name {
 		case "kind":
 			p.Kind = r.text()
@@ -223,7 +257,13 @@ func (f *file) marshal() []byte {
 		}
 		b.WriteString("\n" + e.text())
 	}
-	fmt.Fprintf(&b, "\n],\n\"log\":{\"checkpoint\":%s,\n\"hashes\":\"%s\"}", quote(f.log.checkpoint), f.log.hashText())
+	b.WriteString("\n],\n")
+	if p := f.log; p != nil {
+		fmt.Fprintf(&b, "\"log\":{\"checkpoint\":%s,\n\"hashes\":\"%s\"}", quote(p.checkpoint), hashText(p.hashes))
+	}
+	if p := f.stardust; p != nil {
+		b.WriteString(p.text())
+	}
 	if f.head != nil {
 		fmt.Fprintf(&b, ",\n\"head\":{\"time\":%d,\"signature\":\"%s\"}", f.head.time.UnixMilli(), base64url(f.head.signature[:]))
 	}
@@ -236,15 +276,10 @@ func (f *file) marshal() []byte {
 }
 
 func (e entry) text() string {
-	return fmt.Sprintf(`{"index":%d,"time":%d,"message":"%s"}`, e.index, e.time.UnixMilli(), base64url(e.raw))
-}
-
-func (p logPart) hashText() string {
-	row := make([]byte, 0, len(p.hashes)*sha256.Size)
-	for _, h := range p.hashes {
-		row = append(row, h[:]...)
+	if e.block != nil {
+		return e.block.text()
 	}
-	return base64url(row)
+	return fmt.Sprintf(`{"index":%d,"time":%d,"message":"%s"}`, e.index, e.time.UnixMilli(), base64url(e.raw))
 }
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -4,18 +4,13 @@ import (
 	"reflect"
 	"testing"
 	"time"
-
-	"github.com/productid/productid/pkg/ledger"
 )
 
 // FuzzVerify: nothing panics, every refusal has a class, and what is accepted is accepted as it is written again, with the same report.
 func FuzzVerify(f *testing.F) {
-	signer, err := ledger.NewSigner(signerKey)
-	if err != nil {
-		f.Fatal(err)
-	}
-	policy := ledger.Policy{Logs: []ledger.LogKey{{Origin: origin, Key: signer.VerifierKey()}}}
-	now := begin.Add(time.Hour)
+	policy := newTangle(f, 0).policy()
+	policy.Logs, policy.Issuers = newWorld(f).policy.Logs, nil
+	now := begin.Add(2 * time.Hour)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Verify(data, policy, now)
 		if err != nil {

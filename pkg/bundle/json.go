@@ -56,10 +56,10 @@ func (r *reader) want(c byte) {
 	}
 }
 
-// object reads an object. It wants each of the required members; member reads the
+// object reads an object and returns the names of its members. member reads the
 // value of one, and reports whether it knows the name.
-func (r *reader) object(required []string, member func(name string) bool) {
-	seen := map[string]bool{}
+func (r *reader) object(member func(name string) bool) names {
+	seen := names{}
 	r.want('{')
 	for first := true; r.err == nil && !r.take('}'); first = false {
 		if !first {
@@ -72,11 +72,30 @@ func (r *reader) object(required []string, member func(name string) bool) {
 		}
 		seen[name] = true
 	}
-	for _, name := range required {
+	return seen
+}
+
+// exactly reads an object that has all of these members.
+func (r *reader) exactly(members []string, member func(name string) bool) {
+	seen := r.object(member)
+	for _, name := range members {
 		if !seen[name] {
 			r.fail("member %q is missing", name)
 		}
 	}
+}
+
+// names are those of an object's members.
+type names map[string]bool
+
+// are reports whether there are these and no more.
+func (n names) are(members ...string) bool {
+	for _, name := range members {
+		if !n[name] {
+			return false
+		}
+	}
+	return len(n) == len(members)
 }
 
 func (r *reader) list(element func()) {
@@ -89,16 +108,16 @@ func (r *reader) list(element func()) {
 	}
 }
 
-// number reads an integer that is written as its digits.
-func (r *reader) number() uint64 {
+// number reads an integer up to a greatest one, which is written as its digits.
+func (r *reader) number(most uint64) uint64 {
 	c := r.peek()
 	from := r.at
 	for r.at < len(r.b) && '0' <= r.b[r.at] && r.b[r.at] <= '9' {
 		r.at++
 	}
 	n, err := strconv.ParseUint(string(r.b[from:r.at]), 10, 64)
-	if err != nil || n > maxNumber || c == '0' && r.at > from+1 {
-		r.fail("want a number from 0 to 2^53-1")
+	if err != nil || n > most || c == '0' && r.at > from+1 {
+		r.fail("want a number from 0 to %d", most)
 		return 0
 	}
 	return n

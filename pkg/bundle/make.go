@@ -57,16 +57,19 @@ func makeBundle(ctx context.Context, l ledger.Ledger, issuer channel.ID, card ta
 	if err := f.readTaps(ctx, l, taps); err != nil {
 		return nil, err
 	}
-	end, err := f.prove(ctx, l, o.Phase)
+	if err := f.prove(ctx, l, o.Phase); err != nil {
+		return nil, err
+	}
+	v, err := f.check()
 	if err != nil {
 		return nil, err
 	}
 	if o.Author != nil && len(f.taps) > 0 {
-		if err := f.signHead(o.Author, asOf, end); err != nil {
+		if err := v.signHead(o.Author, asOf); err != nil {
 			return nil, err
 		}
 	}
-	if o.Anchored != nil {
+	if o.Anchored != nil && f.log != nil {
 		e, err := o.Anchored(ctx, []byte(f.log.checkpoint))
 		if err != nil {
 			return nil, fmt.Errorf("looking for the checkpoint's anchor: %w", err)
@@ -130,7 +133,7 @@ func (f *file) registers(e ledger.Entry) (taps channel.ID, holds bool) {
 	if v.fold() != nil {
 		return taps, false
 	}
-	return v.found.Taps, true
+	return v.result.Taps, true
 }
 
 func newEntry(e ledger.Entry) entry {

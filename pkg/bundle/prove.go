@@ -13,10 +13,9 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
-// prove takes the ledger's proof of each message, that of the last leaf last, and puts them together under its checkpoint.
-func (f *file) prove(ctx context.Context, l ledger.Ledger, phase ledger.Phase) (end ledger.Checkpoint, err error) {
+// prove takes the ledger's proof of each message, in the ledger's order, and puts them together.
+func (f *file) prove(ctx context.Context, l ledger.Ledger, phase ledger.Phase) error {
 	all, known := f.inLedger(), parts{}
-	var indexes []uint64
 	for i, e := range all {
 		wanted := ledger.Final
 		if i == len(all)-1 {
@@ -24,55 +23,70 @@ func (f *file) prove(ctx context.Context, l ledger.Ledger, phase ledger.Phase) (
 		}
 		proof, err := proofOf(ctx, l, e.message, wanted)
 		if err == nil {
-			end, err = known.addProof(e.index, proof)
+			err = f.addProof(e, proof, known)
 		}
 		if err != nil {
-			return end, fmt.Errorf("proving message %d of channel %s: %w", e.message.Number(), e.message.Channel(), err)
+			return fmt.Errorf("proving message %d of channel %s: %w", e.message.Number(), e.message.Channel(), err)
 		}
-		indexes = append(indexes, e.index)
-		f.log.checkpoint = string(proof.Checkpoint)
 	}
-	if f.log.hashes, err = known.prove(end.Size, indexes); err != nil {
-		return end, fmt.Errorf("putting the log's proofs together: %w: %w", err, ledger.ErrInvalidProof)
+	if f.log == nil {
+		return nil
 	}
-	return end, f.check(end)
+	end, err := claimed(f.log.checkpoint)
+	if err == nil {
+		f.log.hashes, err = known.prove(end.Size, indexes(all))
+	}
+	if err != nil {
+		return fmt.Errorf("putting the log's proofs together: %w: %w", err, ledger.ErrInvalidProof)
+	}
+	return nil
 }
 
 // proofOf asks the ledger for the proof of a message, waiting for a phase beyond Final.
-func proofOf(ctx context.Context, l ledger.Ledger, m channel.Message, phase ledger.Phase) (ledger.LogProof, error) {
-	var proof ledger.Proof
-	var err error
-	if phase > ledger.Final {
-		var r ledger.Receipt
-		r, err = l.Await(ctx, ledger.Receipt{Channel: m.Channel(), Number: m.Number(), Hash: m.Hash()}, phase)
-		proof = r.Proof
-	} else {
-		proof, err = l.Prove(ctx, m.Channel(), m.Number())
+func proofOf(ctx context.Context, l ledger.Ledger, m channel.Message, phase ledger.Phase) (ledger.Proof, error) {
+	if phase <= ledger.Final {
+		return l.Prove(ctx, m.Channel(), m.Number())
 	}
-	if err != nil {
-		return ledger.LogProof{}, err
-	}
-	return ledger.ParseLogProof(proof.Text)
+	r, err := l.Await(ctx, ledger.Receipt{Channel: m.Channel(), Number: m.Number(), Hash: m.Hash()}, phase)
+	return r.Proof, err
 }
 
-// addProof takes the parts that a proof tells, and returns the checkpoint that it is of.
-func (known parts) addProof(index uint64, p ledger.LogProof) (ledger.Checkpoint, error) {
-	c, err := claimed(p.Checkpoint)
-	if err == nil && p.Index != index {
+func indexes(all []*entry) (indexes []uint64) {
+	for _, e := range all {
+		indexes = append(indexes, e.index)
+	}
+	return indexes
+}
+
+// addProof takes the proof of one message into the bundle. Of a log's checkpoints the last one stays.
+func (f *file) addProof(e *entry, p ledger.Proof, known parts) error {
+	if p.Kind == ledger.KindStardust {
+		if f.stardust == nil {
+			f.stardust = &stardustPart{}
+		}
+		return f.addStardust(e, p.Text)
+	}
+	parsed, err := ledger.ParseLogProof(p.Text)
+	if err != nil {
+		return err
+	}
+	f.log = &logPart{checkpoint: string(parsed.Checkpoint)}
+	end, err := claimed(f.log.checkpoint)
+	if err == nil && parsed.Index != e.index {
 		err = errTree
 	}
 	if err == nil {
-		err = known.add(index, c.Size, p.Hashes)
+		err = known.add(e.index, end.Size, parsed.Hashes)
 	}
 	if err != nil {
-		return c, fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
+		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
 	}
-	return c, nil
+	return nil
 }
 
 // claimed reads what a checkpoint says, whoever signed it.
-func claimed(note []byte) (c ledger.Checkpoint, err error) {
-	lines := strings.SplitN(string(note), "\n", 4)
+func claimed(note string) (c ledger.Checkpoint, err error) {
+	lines := strings.SplitN(note, "\n", 4)
 	if len(lines) < 4 {
 		return c, fmt.Errorf("checkpoint of %d lines", len(lines))
 	}
@@ -86,29 +100,41 @@ func claimed(note []byte) (c ledger.Checkpoint, err error) {
 	return c, nil
 }
 
-// check wants of the ledger's answers what Verify will want.
-func (f *file) check(end ledger.Checkpoint) error {
-	v := &verifier{file: f, checkpoint: end}
-	for _, check := range []func() error{v.issuerChannel, v.tapChannel, v.inTree} {
+// check wants of the ledger's answers the structure that Verify will want, and knows what a head has to name.
+func (f *file) check() (*verifier, error) {
+	v := &verifier{file: f}
+	for _, check := range []func() error{v.proved, v.issuerChannel, v.tapChannel} {
 		if err := check(); err != nil {
-			return fmt.Errorf("checking what the ledger answered: %w", err)
+			return nil, fmt.Errorf("checking what the ledger answered: %w", err)
 		}
 	}
-	return nil
+	return v, nil
+}
+
+// proved is proofs without a policy.
+func (v *verifier) proved() error {
+	if v.log == nil {
+		return v.messages()
+	}
+	end, err := claimed(v.log.checkpoint)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
+	}
+	return v.inTree(end)
 }
 
 // signHead lets the author say that the last message is the newest, as of when the channel was read.
-func (f *file) signHead(author *channel.Author, asOf time.Time, end ledger.Checkpoint) error {
-	newest := f.taps[len(f.taps)-1].message
+func (v *verifier) signHead(author *channel.Author, asOf time.Time) error {
+	newest := v.taps[len(v.taps)-1].message
 	if author.Channel() != newest.Channel() {
 		return fmt.Errorf("signing the head of channel %s: the author's is %s: %w", newest.Channel(), author.Channel(), channel.ErrWrongChannel)
 	}
 	signed, err := author.SignHead(channel.SignedHead{
-		Number: newest.Number(), Hash: newest.Hash(), Time: asOf, LogSize: end.Size, LogRoot: channel.Hash(end.Root),
+		Number: newest.Number(), Hash: newest.Hash(), Time: asOf, LogSize: v.size, LogRoot: v.root,
 	})
 	if err != nil {
 		return fmt.Errorf("signing the head: %w", err)
 	}
-	f.head = &head{signed.Time, signed.Signature}
+	v.head = &head{signed.Time, signed.Signature}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/stardust"
 )
 
 // Verify checks a bundle under a policy, at the time now, and says what it proves. It
@@ -37,19 +38,35 @@ type verifier struct {
 	policy ledger.Policy
 	now    time.Time
 
-	checkpoint ledger.Checkpoint
-	phase      ledger.Phase
-	states     *record.Map
-	found      record.Card
-	anchored   ledger.Receipt
+	origin string // of the log, or name of the network
+	size   uint64 // what a signed head names: the log's size and root, or index and id of the last milestone
+	root   [32]byte
+	phase  ledger.Phase
+	// on a Stardust network
+	network uint64
+	aliases map[channel.ID]stardust.Alias
+
+	states   *record.Map
+	result   record.Card
+	anchored ledger.Receipt
 }
 
 // messages reads every message and checks its signature.
 func (v *verifier) messages() error {
+	if v.stardust != nil {
+		if err := v.readMilestones(); err != nil {
+			return err
+		}
+	}
 	for _, e := range v.entries() {
+		if e.block != nil {
+			if err := v.openBlock(e); err != nil {
+				return err
+			}
+		}
 		m, err := channel.Parse(e.raw)
 		if err != nil {
-			return fmt.Errorf("message at leaf %d: %w", e.index, err)
+			return fmt.Errorf("message at index %d: %w", e.index, err)
 		}
 		e.message = m
 	}
@@ -114,31 +131,39 @@ func (f *file) inLedger() []*entry {
 	return all
 }
 
-// proofs checks all messages against the one checkpoint.
+// proofs checks that the ledger recorded every message at the place where the bundle says.
 func (v *verifier) proofs() error {
-	var err error
-	if v.checkpoint, v.phase, err = v.policy.Checkpoint([]byte(v.log.checkpoint)); err != nil {
+	all := v.inLedger()
+	for i := 1; i < len(all); i++ {
+		if all[i-1].index == all[i].index {
+			return fmt.Errorf("two messages at index %d: %w", all[i].index, ledger.ErrInvalidProof)
+		}
+	}
+	if v.stardust != nil {
+		return v.applied()
+	}
+	end, phase, err := v.policy.Checkpoint([]byte(v.log.checkpoint))
+	if err != nil {
 		return err
 	}
-	return v.inTree()
+	v.origin, v.phase = end.Origin, phase
+	return v.inTree(end)
 }
 
 // inTree wants every message to be the leaf that it says in the checkpoint's tree.
-func (v *verifier) inTree() error {
+func (v *verifier) inTree(end ledger.Checkpoint) error {
 	var leaves []leafHash
 	for _, e := range v.inLedger() {
-		if n := len(leaves); n > 0 && leaves[n-1].index == e.index {
-			return fmt.Errorf("two messages at leaf %d: %w", e.index, ledger.ErrInvalidProof)
-		}
 		leaves = append(leaves, leafHash{e.index, ledger.Leaf{Time: e.time, Stub: e.message.Stub()}.Hash()})
 	}
-	computed, err := root(v.checkpoint.Size, leaves, v.log.hashes)
-	if err == nil && computed != v.checkpoint.Root {
+	computed, err := root(end.Size, leaves, v.log.hashes)
+	if err == nil && computed != end.Root {
 		err = errTree
 	}
 	if err != nil {
-		return fmt.Errorf("log %s: %w: %w", v.checkpoint.Origin, err, ledger.ErrInvalidProof)
+		return fmt.Errorf("log %s: %w: %w", end.Origin, err, ledger.ErrInvalidProof)
 	}
+	v.size, v.root = end.Size, end.Root
 	return nil
 }
 
@@ -168,13 +193,13 @@ func (v *verifier) fold() error {
 	if err != nil {
 		return err
 	}
-	if !found {
+	if !found || card.Registered.Index != v.registration.index {
 		return fmt.Errorf("%w%s", ErrNotRegistered, v.reason())
 	}
 	if len(v.taps) > 0 && v.taps[0].message.Channel() != card.Taps {
 		return fmt.Errorf("messages of channel %s, and the card's is %s: %w", v.taps[0].message.Channel(), card.Taps, channel.ErrWrongChannel)
 	}
-	v.found = card
+	v.result = card
 	return nil
 }
 
@@ -208,7 +233,7 @@ func (v *verifier) checkHead() error {
 	newest := v.taps[len(v.taps)-1].message
 	signed := channel.SignedHead{
 		Channel: newest.Channel(), Number: newest.Number(), Hash: newest.Hash(), Time: v.head.time,
-		LogSize: v.checkpoint.Size, LogRoot: channel.Hash(v.checkpoint.Root), Signature: v.head.signature,
+		LogSize: v.size, LogRoot: v.root, Signature: v.head.signature,
 	}
 	if err := signed.Verify(); err != nil {
 		return err
@@ -232,14 +257,14 @@ func (v *verifier) checkAnchor() error {
 	if err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	if receipt.Ledger == v.checkpoint.Origin {
+	if receipt.Ledger == v.origin {
 		return fmt.Errorf("anchor: the log is its own: %w", ledger.ErrInvalidProof)
 	}
 	body, err := m.Body()
 	if err != nil {
 		return fmt.Errorf("anchor: %w: %w", err, ledger.ErrInvalidProof)
 	}
-	if !anchors(body, v.checkpoint) {
+	if !v.anchors(body) {
 		return fmt.Errorf("anchor: of another checkpoint: %w", ledger.ErrInvalidProof)
 	}
 	v.anchored, v.phase = receipt, ledger.Anchored
