@@ -109,6 +109,12 @@ func goodWorlds(t testing.TB) map[string]*world {
 	w.say(w.taps, recordtest.Body(late))
 	worlds["records that do not hold"] = w
 
+	w = tapped(t, 1)
+	w.say(w.taps, []byte(`{"kind":"visitor","name":"Anna","salt":"AAAAAAAAAAAAAAAAAAAAAA"}`))
+	w.tap(6)
+	require.NoError(t, w.log.Remove(t.Context(), w.taps.ID(), 2))
+	worlds["a payload that was removed"] = w
+
 	w = tapped(t, 2)
 	w.say(w.taps, recordtest.Body(recordtest.Configured(5, channel.Hash{7})))
 	configured := recordtest.Tapped(w.card, 8)

@@ -28,7 +28,8 @@ type file struct {
 
 // entry is a message at its place in the ledger, as ledger.Entry has it.
 type entry struct {
-	raw   []byte // the message's bytes
+	raw   []byte // the message's bytes, or
+	stub  []byte // those of its stub, where the payload was removed
 	index uint64
 	time  time.Time
 	block *blockPart // on a Stardust network: what the other fields stand in
@@ -120,6 +121,9 @@ func (r *reader) checkParts(f *file, seen names) {
 	if f.head != nil && len(f.taps) == 0 {
 		r.fail("head of a channel without messages")
 	}
+	if n := len(f.taps); f.opening.stub != nil || f.registration.stub != nil || n > 0 && f.taps[n-1].stub != nil {
+		r.fail("a message without its payload that no ledger removes")
+	}
 }
 
 func (r *reader) card() tap.CardID {
@@ -140,13 +144,15 @@ func (r *reader) entry() (e entry) {
 			e.time = r.time()
 		case "message":
 			e.raw = r.bytes()
+		case "stub":
+			e.stub = r.bytes()
 		default:
 			return r.blockMember(&b, name)
 		}
 		return true
 	})
 	switch {
-	case seen.are("index", "time", "message"):
+	case seen.are("index", "time", "message"), seen.are("index", "time", "stub"):
 	case seen.are("index", "size", "path", "milestone", "block", "output"):
 		e.block = r.atIndex(b, e.index)
 	default:
@@ -279,7 +285,11 @@ func (e entry) text() string {
 	if e.block != nil {
 		return e.block.text()
 	}
-	return fmt.Sprintf(`{"index":%d,"time":%d,"message":"%s"}`, e.index, e.time.UnixMilli(), base64url(e.raw))
+	name, b := "message", e.raw
+	if e.stub != nil {
+		name, b = "stub", e.stub
+	}
+	return fmt.Sprintf(`{"index":%d,"time":%d,"%s":"%s"}`, e.index, e.time.UnixMilli(), name, base64url(b))
 }
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

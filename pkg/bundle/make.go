@@ -137,7 +137,11 @@ func (f *file) registers(e ledger.Entry) (taps channel.ID, holds bool) {
 }
 
 func newEntry(e ledger.Entry) entry {
-	return entry{raw: e.Message.Bytes(), index: e.Index, time: e.Time, message: e.Message}
+	m := e.Message
+	if m.Removed() {
+		return entry{stub: m.Stub().Bytes(), index: e.Index, time: e.Time, message: m}
+	}
+	return entry{raw: m.Bytes(), index: e.Index, time: e.Time, message: m}
 }
 
 // readTaps takes the tap channel as far as it goes; it may have no message yet.

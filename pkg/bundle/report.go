@@ -121,10 +121,23 @@ func (r Report) trusts(issuerNamed bool) []string {
 	} else {
 		words = append(words, "the issuer is the one you mean: the policy names none")
 	}
+	if n := r.removed(); n > 0 {
+		words = append(words, fmt.Sprintf("%d messages whose payload is not in the bundle decided nothing", n))
+	}
 	if r.AsOf.IsZero() {
 		return append(words, "nobody says that the tap channel has nothing newer")
 	}
 	return append(words, fmt.Sprintf("the channel's author says that nothing newer existed at %s; nobody says so of the time after", clock(r.AsOf)))
+}
+
+// removed counts the messages of which only the stub is left.
+func (r Report) removed() (n int) {
+	for _, x := range r.Rejected {
+		if x.Reason == record.ReasonRemoved {
+			n++
+		}
+	}
+	return n
 }
 
 // clock is a time of whole milliseconds as it stands in a report's words.

@@ -64,13 +64,22 @@ func (v *verifier) messages() error {
 				return err
 			}
 		}
-		m, err := channel.Parse(e.raw)
-		if err != nil {
+		if err := e.read(); err != nil {
 			return fmt.Errorf("message at index %d: %w", e.index, err)
 		}
-		e.message = m
 	}
 	return nil
+}
+
+// read reads the message, or what is left of it.
+func (e *entry) read() (err error) {
+	if e.stub == nil {
+		e.message, err = channel.Parse(e.raw)
+		return err
+	}
+	stub, err := channel.ParseStub(e.stub)
+	e.message = channel.Tombstone(stub)
+	return err
 }
 
 // entries are all the messages of the bundle, in its order.

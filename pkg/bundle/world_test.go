@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/stardust/stardusttest"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -121,4 +123,48 @@ func printed(t testing.TB, r Report) string {
 	text, err := json.MarshalIndent(r, "", "  ")
 	require.NoError(t, err)
 	return string(text)
+}
+
+// cosigned is a log whose newest checkpoint witnesses have cosigned.
+type cosigned struct {
+	ledger.Ledger
+	witnesses []ledger.WitnessSigner
+}
+
+func (l cosigned) Await(ctx context.Context, r ledger.Receipt, _ ledger.Phase) (ledger.Receipt, error) {
+	proof, err := l.Prove(ctx, r.Channel, r.Number)
+	if err != nil {
+		return r, err
+	}
+	parsed, err := ledger.ParseLogProof(proof.Text)
+	if err != nil {
+		return r, err
+	}
+	for _, w := range l.witnesses {
+		line, err := w.Cosign(parsed.Checkpoint, begin)
+		if err != nil {
+			return r, err
+		}
+		parsed.Checkpoint = append(parsed.Checkpoint, line...)
+	}
+	r.Proof = ledger.Proof{Kind: ledger.KindTlog, Text: parsed.Marshal()}
+	return r, nil
+}
+
+// witnessed is the world's bundle with the cosignatures of two witnesses, and the policy that asks for both.
+func (w *world) witnessed() ([]byte, ledger.Policy) {
+	policy := w.policy
+	var witnesses []ledger.WitnessSigner
+	for _, name := range []string{"witness.example/one", "witness.example/two"} {
+		s, err := ledger.NewWitnessSigner(name, stardusttest.Key(byte(len(witnesses)+20)))
+		require.NoError(w.t, err)
+		witnesses = append(witnesses, s)
+		policy.Witnesses = append(policy.Witnesses, s.VerifierKey())
+	}
+	policy.Quorum = 2
+	o := w.options()
+	o.Phase = ledger.Witnessed
+	data, err := Make(w.t.Context(), cosigned{w.log, witnesses}, w.issuer.ID(), w.card.ID(), o)
+	require.NoError(w.t, err)
+	return data, policy
 }
