@@ -174,6 +174,8 @@ func TestPolicyRefusesStardust(t *testing.T) {
 	}
 	_, err := good.Verify(m, proof.Proof())
 	require.NoError(t, err)
+	_, err = proof.Open(channel.Message{})
+	assert.ErrorIs(t, err, ledger.ErrInvalidProof)
 }
 
 // stateThatProvesNothing is a transaction that a milestone applied, with the message
@@ -271,6 +273,7 @@ func TestPolicyRefusesEveryTamperedBitOfStardust(t *testing.T) {
 func TestParseStardustProofRefuses(t *testing.T) {
 	_, proof := newOnStardust(1).record(t, "body")
 	good := string(proof.Marshal())
+	large := ledger.StardustProof{Path: proof.Path, Milestone: proof.Milestone, Block: make([]byte, 70<<10)}
 	hash := strings.Split(good, "\n")[3] + "\n"
 	for name, text := range map[string]string{
 		"empty":              "",
@@ -286,7 +289,7 @@ func TestParseStardustProofRefuses(t *testing.T) {
 		"size first":         strings.Replace(good, "index 4\nsize 6", "size 6\nindex 4", 1),
 		"short hash":         strings.Replace(good, hash, hash[4:], 1),
 		"too many hashes":    strings.Replace(good, hash, strings.Repeat(hash, 32), 1),
-		"too long":           good + strings.Repeat("A", 92<<10),
+		"too long":           string(large.Marshal()),
 	} {
 		_, err := ledger.ParseStardustProof([]byte(text))
 		assert.ErrorIs(t, err, ledger.ErrInvalidProof, name)
