@@ -8,7 +8,8 @@
 // # Durability
 //
 // Hornet writes no log ahead: a node that is killed has lost its database. With three nodes the others go on, nothing that a milestone
-// confirmed is lost, and Replace makes the node anew from them. With one node the network is lost. This is no production ledger.
+// confirmed is lost, and Replace makes the node anew from them; with two down, milestones stop. With one node the network is lost. This
+// is no production ledger.
 //
 // # Concurrency
 //

@@ -1,8 +1,9 @@
 // Command coordinator issues the milestones of a private Stardust network.
 //
-// It speaks INX to all nodes of the network. A block enters a milestone when two nodes hold it, one where there is only one: what a
-// milestone confirmed survives the loss of any one node. A milestone is on disk, signed, before it is sent; after a crash or the loss
-// of a node the same bytes are sent again, so no number is ever signed twice.
+// It speaks INX to all nodes of the network. A block enters a milestone when more than half of them hold it, and the next milestone
+// waits until as many have confirmed the last: of three nodes, any one may be lost, and nothing that was confirmed is lost with it. A
+// milestone is on disk, signed, before it is sent; after a crash or the loss of a node the same bytes are sent again, so no number is
+// ever signed twice.
 //
 //	COO_PRV_KEYS=HEX,… coordinator -state FILE -interval 1s HOST:PORT [HOST:PORT …]
 //

@@ -48,51 +48,65 @@ func open(path string, keys []ed25519.PrivateKey, fast bool) (*coordinator, erro
 
 // next issues one milestone, or sends the last one again where it was not heard of.
 func (c *coordinator) next(ctx context.Context, now time.Time) error {
-	live, leader, index, err := c.look(ctx)
+	v, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
 	switch {
-	case index > c.state.Index:
-		return fmt.Errorf("the network has milestone %d, the state ends with %d: it is an old copy, and to go on would sign a number twice", index, c.state.Index)
-	case index < c.state.Index:
-		return c.again(ctx, index)
+	case v.index > c.state.Index:
+		return fmt.Errorf("the network has milestone %d, the state ends with %d: it is an old copy, and to go on would sign a number twice", v.index, c.state.Index)
+	case v.have < c.quorum():
+		return c.again(ctx, v)
 	}
-	c.catchUp(ctx, live)
-	parents, err := c.parents(ctx, live, leader, now)
+	c.catchUp(ctx, v.live)
+	parents, err := c.parents(ctx, v, now)
 	if err != nil {
 		return err
 	}
-	return c.issue(ctx, leader, parents, now)
+	return c.issue(ctx, v.leader, parents, now)
 }
 
-// look asks every node how far it is. Live nodes are those that keep up; the leader is the one that is furthest.
-func (c *coordinator) look(ctx context.Context) (live []*node, leader *node, index iotago.MilestoneIndex, err error) {
+// quorum is how many nodes must hold a block before a milestone takes it in, and a milestone before the next is issued: more than
+// half, 2 of 3. So what a milestone confirmed is on two nodes, and the loss of one loses nothing.
+func (c *coordinator) quorum() int { return len(c.nodes)/2 + 1 }
+
+// view is how far the nodes are.
+type view struct {
+	live   []*node               // those that keep up
+	leader *node                 // the one that is furthest
+	index  iotago.MilestoneIndex // how far that one is
+	have   int                   // how many nodes confirmed the last milestone
+}
+
+// look asks every node how far it is.
+func (c *coordinator) look(ctx context.Context) (v view, err error) {
 	for n, s := range c.ask(ctx) {
 		if s == nil {
 			n.synced.Store(false)
 			continue
 		}
 		if err := c.learn(s.GetCurrentProtocolParameters().GetParams()); err != nil {
-			return nil, nil, 0, fmt.Errorf("node %s: %w", n.address, err)
+			return view{}, fmt.Errorf("node %s: %w", n.address, err)
 		}
 		confirmed := s.GetConfirmedMilestone().GetMilestoneInfo().GetMilestoneIndex()
 		synced := confirmed+1 >= c.state.Index
-		if !synced {
-			c.adopted[n] = 0
-		}
 		n.synced.Store(synced)
 		if synced {
-			live = append(live, n)
+			v.live = append(v.live, n)
+		} else {
+			c.adopted[n] = 0
 		}
-		if leader == nil || confirmed > index {
-			leader, index = n, confirmed
+		if confirmed >= c.state.Index {
+			v.have++
+		}
+		if v.leader == nil || confirmed > v.index {
+			v.leader, v.index = n, confirmed
 		}
 	}
-	if leader == nil {
-		return nil, nil, 0, errors.New("no node answers")
+	if v.leader == nil {
+		return view{}, errors.New("no node answers")
 	}
-	return live, leader, index, nil
+	return v, nil
 }
 
 // ask collects what the nodes say of themselves, in their order; nil is of a node that does not answer.
@@ -130,20 +144,21 @@ func (c *coordinator) learn(raw []byte) error {
 	return nil
 }
 
-// again sends the last milestone to all nodes: the one that had it is gone, or it was never sent.
-func (c *coordinator) again(ctx context.Context, index iotago.MilestoneIndex) error {
-	late := fmt.Errorf("waits for a node to confirm milestone %d; the nodes have %d", c.state.Index, index)
-	if len(c.state.Block) == 0 {
-		return late
-	}
+// again sends the last milestone to all nodes: one that had it is gone, or did not pass it on, or it was never sent.
+func (c *coordinator) again(ctx context.Context, v view) error {
+	var failed error
 	for _, n := range c.nodes {
-		if n.follows.Load() {
+		if n.follows.Load() && len(c.state.Block) > 0 {
 			if _, err := n.submit(ctx, &inx.RawBlock{Data: c.state.Block}); err != nil {
-				return fmt.Errorf("%w; sending it again: %w", late, err)
+				failed = err
 			}
 		}
 	}
-	return late
+	err := fmt.Errorf("milestone %d is on %d nodes and must be on %d before the next; the furthest has %d", c.state.Index, v.have, c.quorum(), v.index)
+	if failed != nil {
+		return fmt.Errorf("%w: %w", err, failed)
+	}
+	return err
 }
 
 // catchUp makes up for what no stream told: blocks from before a node was followed, and blocks that wait for a second node.
@@ -164,20 +179,17 @@ func (c *coordinator) catchUp(ctx context.Context, live []*node) {
 	}
 }
 
-// quorum is how many nodes must hold a block before a milestone takes it in.
-func quorum(live []*node) int { return max(1, min(2, len(live))) }
-
 // parents are the last milestone and the tips. More tips than a block has room for are merged by empty blocks first.
-func (c *coordinator) parents(ctx context.Context, live []*node, leader *node, now time.Time) (iotago.BlockIDs, error) {
+func (c *coordinator) parents(ctx context.Context, v view, now time.Time) (iotago.BlockIDs, error) {
 	const room = iotago.BlockMaxParents
 	var tips iotago.BlockIDs
-	for _, id := range c.tips.tips(quorum(live), now) {
+	for _, id := range c.tips.tips(c.quorum(), now) {
 		if id != c.state.block {
 			tips = append(tips, id)
 		}
 	}
 	for len(tips) > room-1 {
-		id, err := c.merge(ctx, live, leader, tips[:room])
+		id, err := c.merge(ctx, v, tips[:room])
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +198,7 @@ func (c *coordinator) parents(ctx context.Context, live []*node, leader *node, n
 	return append(iotago.BlockIDs{c.state.block}, tips...).RemoveDupsAndSort(), nil
 }
 
-func (c *coordinator) merge(ctx context.Context, live []*node, leader *node, tips iotago.BlockIDs) (iotago.BlockID, error) {
+func (c *coordinator) merge(ctx context.Context, v view, tips iotago.BlockIDs) (iotago.BlockID, error) {
 	parents := append(iotago.BlockIDs{}, tips...).RemoveDupsAndSort()
 	block, err := builder.NewBlockBuilder().ProtocolVersion(c.parameters.Version).Parents(parents).Build()
 	if err != nil {
@@ -196,11 +208,11 @@ func (c *coordinator) merge(ctx context.Context, live []*node, leader *node, tip
 	if err != nil {
 		return iotago.BlockID{}, fmt.Errorf("merging tips: %w", err)
 	}
-	id, err := leader.submit(ctx, raw)
+	id, err := v.leader.submit(ctx, raw)
 	if err != nil {
 		return iotago.BlockID{}, fmt.Errorf("merging tips: %w", err)
 	}
-	spread(ctx, live, leader, raw)
+	spread(ctx, v.live, v.leader, raw)
 	return id, nil
 }
 

@@ -260,44 +260,60 @@ func TestOldCopyOfTheStateIsRefused(t *testing.T) {
 }
 
 func TestMilestonesGoOnWhenANodeIsGone(t *testing.T) {
-	a, b := startNode(t, 1), startNode(t, 1)
-	c := coordinate(t, first(t), newKey(t), a, b)
-	if err := c.next(t.Context(), begin); err != nil {
-		t.Fatal(err)
-	}
-	a.server.Stop()
-	eventually(t, func() bool { return !c.nodes[0].follows.Load() })
-	eventually(t, func() bool { return c.next(t.Context(), begin) == nil })
-	if b.confirmed < 3 {
-		t.Errorf("the node that is left has milestone %d", b.confirmed)
+	for gone := range 3 {
+		all := []*fakeNode{startNode(t, 1), startNode(t, 1), startNode(t, 1)}
+		c := coordinate(t, first(t), newKey(t), all...)
+		if err := c.next(t.Context(), begin); err != nil {
+			t.Fatal(err)
+		}
+		all[gone].server.Stop()
+		eventually(t, func() bool { return !c.nodes[gone].follows.Load() })
+		for range 2 {
+			eventually(t, func() bool { return c.next(t.Context(), begin) == nil })
+		}
+		if n := all[(gone+1)%3].has(); n < 3 {
+			t.Errorf("without node %d: a node that is left has milestone %d", gone, n)
+		}
 	}
 }
 
-// TestNodeThatHasNotHeardGetsTheMilestoneAgain: the one that had it was lost before it passed it on.
-func TestNodeThatHasNotHeardGetsTheMilestoneAgain(t *testing.T) {
-	a, b := startNode(t, 1), startNode(t, 1)
+func (f *fakeNode) has() iotago.MilestoneIndex {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.confirmed
+}
+
+// TestNextMilestoneWaitsForASecondNode: otherwise the loss of the only node that confirmed it would lose it.
+func TestNextMilestoneWaitsForASecondNode(t *testing.T) {
+	a, b, down := startNode(t, 1), startNode(t, 1), startNode(t, 1)
 	b.submit = func() (bool, error) { return true, errors.New("not now") }
-	c := coordinate(t, first(t), newKey(t), a, b)
+	c := coordinate(t, first(t), newKey(t), a, b, down)
+	down.server.Stop()
+	eventually(t, func() bool { return !c.nodes[2].follows.Load() })
 	if err := c.next(t.Context(), begin); err != nil {
 		t.Fatal(err)
 	}
+	for range 3 {
+		if err := c.next(t.Context(), begin); err == nil || !strings.Contains(err.Error(), "milestone 2 is on 1 nodes and must be on 2") {
+			t.Fatalf("%v", err)
+		}
+	}
+	// the node that had it is lost: the other gets the same again, and with a third it goes on
 	a.server.Stop()
 	eventually(t, func() bool { return !c.nodes[0].follows.Load() })
 	b.mu.Lock()
 	b.submit = nil
 	b.mu.Unlock()
-	eventually(t, func() bool {
-		c.next(t.Context(), begin)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return b.confirmed >= 3
-	})
+	eventually(t, func() bool { c.next(t.Context(), begin); return b.has() == 2 })
+	if err := c.next(t.Context(), begin); err == nil {
+		t.Error("it goes on with one node of three")
+	}
 }
 
 func TestManyTipsAreMergedAndNoneIsLeftOut(t *testing.T) {
 	f := startNode(t, 1)
 	c := coordinate(t, first(t), newKey(t), f)
-	if _, _, _, err := c.look(t.Context()); err != nil { // it is up to date: what it tells counts
+	if _, err := c.look(t.Context()); err != nil { // it is up to date: what it tells counts
 		t.Fatal(err)
 	}
 	const blocks = 50
@@ -316,7 +332,7 @@ func TestManyTipsAreMergedAndNoneIsLeftOut(t *testing.T) {
 func TestTipsThatNobodyKnowsDoNotStopMilestones(t *testing.T) {
 	f := startNode(t, 1)
 	c := coordinate(t, first(t), newKey(t), f)
-	if _, _, _, err := c.look(t.Context()); err != nil {
+	if _, err := c.look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.tell(id(9), nil)

@@ -76,9 +76,9 @@ func TestMilestoneTimesGrowBySeconds(t *testing.T) {
 	}
 }
 
-func TestQuorumIsTwoWhereThereAreTwo(t *testing.T) {
-	for nodes, want := range []int{1, 1, 2, 2} {
-		if got := quorum(make([]*node, nodes)); got != want {
+func TestQuorumIsMoreThanHalf(t *testing.T) {
+	for nodes, want := range map[int]int{1: 1, 2: 2, 3: 2, 5: 3} {
+		if got := (&coordinator{nodes: make([]*node, nodes)}).quorum(); got != want {
 			t.Errorf("%d nodes: quorum %d, want %d", nodes, got, want)
 		}
 	}

@@ -102,6 +102,7 @@ func run(ctx context.Context, args []string) error {
 	go k.serve(control)
 	<-ctx.Done()
 	k.stopAll()
+	k.relay.close()
 	control.Close()
 	k.answers.Wait()
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +12,9 @@ import (
 
 // relay passes connections from outside to the processes inside.
 type relay struct {
-	mu     sync.Mutex
-	healed chan struct{} // closed while the network is whole
+	mu        sync.Mutex
+	healed    chan struct{} // closed while the network is whole
+	listeners []net.Listener
 }
 
 func newRelay() *relay {
@@ -53,14 +55,25 @@ func (r *relay) open(addresses []string) error {
 			return fmt.Errorf("taking over socket %d: %w", first+i, err)
 		}
 		f.Close() // l has its own copy
+		r.listeners = append(r.listeners, l)
 		go r.accept(l, to)
 	}
 	return nil
 }
 
+// close lets nobody in any more. The end of the process would do that too, but a little after it is seen to have ended.
+func (r *relay) close() {
+	for _, l := range r.listeners {
+		l.Close()
+	}
+}
+
 func (r *relay) accept(l net.Listener, to string) {
 	for {
 		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
 			time.Sleep(10 * time.Millisecond) // out of descriptors, most likely: some come free
 			continue
