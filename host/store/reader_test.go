@@ -20,6 +20,10 @@ func oneTable(names ...string) fstest.MapFS {
 	return files
 }
 
+func migrationsOf(text string) fstest.MapFS {
+	return fstest.MapFS{"001_all.sql": &fstest.MapFile{Data: []byte(text)}}
+}
+
 // copyOf makes a database with one row and returns a copy of its file.
 func copyOf(t *testing.T, dir string) string {
 	path := filepath.Join(t.TempDir(), "live.db")

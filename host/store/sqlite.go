@@ -131,6 +131,7 @@ func settings(queryOnly bool) []setting {
 		{"foreign_keys", "on", "1"},
 		{"trusted_schema", "off", "0"},
 		{"cell_size_check", "on", "1"},
+		{"secure_delete", "on", "1"}, // see Erase
 	}
 	if queryOnly {
 		s = append(s, setting{"query_only", "on", "1"})

@@ -104,6 +104,8 @@ type engine interface {
 	reader(ctx context.Context) (read *sql.DB, err error)
 	// prepare brings the database into the state in which it may serve.
 	prepare(ctx context.Context, db *DB, known []migration) error
+	// purge makes unreadable what was deleted or overwritten.
+	purge(ctx context.Context, write *sql.DB) error
 	// notCommitted reports whether an error of COMMIT says that nothing was
 	// committed; otherwise nobody knows.
 	notCommitted(err error) bool

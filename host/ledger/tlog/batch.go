@@ -196,9 +196,14 @@ func (b *batch) add(e ledger.Entry, c *chain) error {
 	for _, h := range hashes {
 		joined = append(joined, h[:]...)
 	}
-	err = b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), ms, joined, m.Stub().Bytes(), m.Payload())
-	if err != nil {
+	payload := append([]byte{}, m.Payload()...) // never NULL
+	if err := b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), ms, joined, m.Stub().Bytes(), payload); err != nil {
 		return err
+	}
+	if m.Removed() {
+		if err := b.noteRemoved(e); err != nil {
+			return err
+		}
 	}
 	if err := b.exec(b.stmts.setHead, b.size, key(c.id)); err != nil {
 		return err

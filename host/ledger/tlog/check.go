@@ -21,6 +21,7 @@ type Report struct {
 	Size     uint64      // leaves that the checkpoint covers
 	Root     merkle.Hash // of the checkpoint
 	Channels int         // listed
+	Removed  uint64      // messages whose payload was removed
 	Findings []string    // what is wrong, one line each, at most 1000
 	Further  int         // findings that were not listed
 }
@@ -90,7 +91,7 @@ func (c *checker) run() error {
 	if err := c.readChannels(); err != nil {
 		return err
 	}
-	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+rowColumns+" FROM entry ORDER BY leaf")
+	rows, err := c.tx.QueryContext(c.ctx, selectRow+" ORDER BY leaf")
 	if err != nil {
 		return unavailable(c.ctx, err)
 	}
@@ -166,9 +167,12 @@ func (c *checker) leaf(r row) {
 		return
 	}
 	hash := merkle.Hash(r.hashes)
-	if m, err := r.message(); err != nil {
+	if m, err := r.message(c.log); err != nil {
 		c.add("%v", err)
 	} else {
+		if m.Removed() {
+			c.Removed++
+		}
 		hash = ledger.Leaf{Time: time.UnixMilli(r.time), Stub: m.Stub()}.Hash()
 		c.message(r, m)
 	}

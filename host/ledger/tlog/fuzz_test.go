@@ -25,7 +25,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(int64(math.MaxInt64), int64(0), int64(math.MaxInt64), make([]byte, 64*merkle.HashSize), []byte("PIDC\x01"), []byte{})
 	f.Fuzz(func(t *testing.T, leaf, number, ms int64, hashes, stub, payload []byte) {
 		r := row{leaf: leaf, channel: key(a.Channel()), number: number, time: ms, hashes: hashes, stub: stub, payload: payload}
-		read, err := r.message()
+		read, err := r.message(nil)
 		if err == nil {
 			require.Equal(t, stub, read.Stub().Bytes())
 			require.Equal(t, string(payload), string(read.Payload()))

@@ -220,3 +220,28 @@ func BenchmarkMirror(b *testing.B) {
 		b.ReportMetric(float64(len(entries))/b.Elapsed().Seconds(), "messages/s")
 	}
 }
+
+// A copy has what the log has: where that removed a payload, the stub.
+func TestMirrorTakesWhatWasRemoved(t *testing.T) {
+	l := openWith(t, newPath(t), removing(t))
+	messages := write(t, l, author(1), 4)
+	require.NoError(t, l.Remove(t.Context(), author(1).Channel(), 2, "asked for"))
+	path := newPath(t)
+	m := openMirror(t, path)
+	checkpoint, err := l.Checkpoint(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, m.Append(t.Context(), checkpoint, from(everything(t, l), 0)))
+	require.NoError(t, m.Close())
+	m = openMirror(t, path)
+	assert.Equal(t, everything(t, l), everything(t, m.Log))
+	requireClean(t, m.Log)
+	proof, err := m.Prove(t.Context(), author(1).Channel(), 2)
+	require.NoError(t, err)
+	_, err = policy(t).Verify(messages[2], proof)
+	require.NoError(t, err)
+	require.NoError(t, m.Close())
+	alter(t, path, "DELETE FROM removal")
+	m = openMirror(t, path)
+	_, err = m.Range(t.Context(), author(1).Channel(), 2, 1)
+	assert.ErrorIs(t, err, ErrCorrupt)
+}

@@ -143,13 +143,18 @@ func (l *Log) Leaves(ctx context.Context, from uint64, n int) (entries []ledger.
 	return entries, nil
 }
 
-// Payload returns a payload by its SHA-256, or ledger.ErrNoMessage: none of this log's
-// leaves has it, as far as their stubs were not altered.
+// Payload returns a payload by its SHA-256, channel.ErrRemoved where it was removed, or
+// ledger.ErrNoMessage: none of this log's leaves has it, as far as their stubs were not
+// altered.
 func (l *Log) Payload(ctx context.Context, digest [sha256.Size]byte) (payload []byte, err error) {
 	err = l.read(ctx, func(v *view) error {
-		err := v.one(v.stmts.payload, []any{digest[:]}, &payload)
+		var removed bool
+		err := v.one(v.stmts.payload, []any{digest[:]}, &payload, &removed)
 		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("payload %x: %w", digest, ledger.ErrNoMessage)
+		}
+		if removed {
+			return fmt.Errorf("payload %x: %w", digest, channel.ErrRemoved)
 		}
 		if err == nil && sha256.Sum256(payload) != digest {
 			return corrupt("payload %x is not what its hash says", digest)

@@ -13,6 +13,36 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
+// Info describes the log.
+func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
+	info := ledger.Info{
+		Kind:        "tlog",
+		Origin:      l.o.Origin,
+		VerifierKey: l.key,
+		MaxMessage:  channel.MaxMessage,
+		Highest:     l.highest(),
+		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
+		Retention:   "for ever",
+		Finality:    "when the batch's transaction is synced, before Submit returns",
+	}
+	err := l.read(ctx, func(v *view) error {
+		info.Size = v.tree.Size
+		return nil
+	})
+	if err != nil {
+		return ledger.Info{}, err
+	}
+	return info, nil
+}
+
+// highest is the last phase that messages reach.
+func (l *Log) highest() ledger.Phase {
+	if l.o.Quorum > 0 {
+		return ledger.Witnessed
+	}
+	return ledger.Final
+}
+
 // Await returns the receipt of a recorded message. Final takes no time: right after
 // Submit it is the same receipt. Witnessed comes when a quorum of Options.Witnesses has
 // cosigned a checkpoint that covers the message, and the proof is under that one.

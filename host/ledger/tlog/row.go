@@ -13,11 +13,14 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint, setCosigned *sql.Stmt
+	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint, setCosigned, remove, empty *sql.Stmt
 }
 
-// rowColumns are what row.scan reads.
-const rowColumns = "leaf, channel, number, time, hashes, stub, payload"
+// rowColumns are an entry's, and selectRow reads what row.scan takes.
+const (
+	rowColumns = "leaf, channel, number, time, hashes, stub, payload"
+	selectRow  = "SELECT " + rowColumns + ", (SELECT statement FROM removal WHERE removal.leaf = entry.leaf) AS statement FROM entry"
+)
 
 func prepare(ctx context.Context, compile func(context.Context, string) (*sql.Stmt, error)) (*statements, error) {
 	s := &statements{}
@@ -29,16 +32,19 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		{&s.cosigned, "SELECT checkpoint FROM cosigned"},
 		{&s.hashes, "SELECT hashes FROM entry WHERE leaf = $1"},
 		{&s.hashesFrom, "SELECT leaf, hashes FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
-		{&s.payload, "SELECT payload FROM entry WHERE substr(stub, 93, 32) = $1 LIMIT 1"},
+		{&s.payload, "SELECT payload, (SELECT 1 FROM removal WHERE removal.leaf = entry.leaf) IS NOT NULL AS removed FROM entry" +
+			" WHERE substr(stub, 93, 32) = $1 ORDER BY removed LIMIT 1"},
 		{&s.head, "SELECT author, coalesce(head, -1), coalesce((SELECT max(number) FROM entry WHERE channel = $1), -1)" +
 			" FROM (SELECT 1) AS one LEFT JOIN channel ON id = $1"},
 		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
-		{&s.numbers, "SELECT " + rowColumns + " FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
-		{&s.leaves, "SELECT " + rowColumns + " FROM entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
+		{&s.numbers, selectRow + " WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
+		{&s.leaves, selectRow + " WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
 		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
 		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
 		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
 		{&s.setCosigned, "INSERT INTO cosigned (id, checkpoint) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checkpoint = excluded.checkpoint"},
+		{&s.remove, "INSERT INTO removal (leaf, statement) VALUES ($1, $2)"},
+		{&s.empty, "UPDATE entry SET payload = $1 WHERE leaf = $2"},
 	} {
 		stmt, err := compile(ctx, p.text)
 		if err != nil {
@@ -53,23 +59,35 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 type row struct {
 	leaf, channel, number, time int64
 	hashes, stub, payload       []byte
+	statement                   []byte // that the payload was removed
 }
 
 func (r *row) scan(rows *sql.Rows) error {
-	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload)
+	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload, &r.statement)
 	if err != nil {
 		return corrupt("%w", err)
 	}
 	return nil
 }
 
-func (r *row) message() (channel.Message, error) {
+// message verifies the author's signature, and that the payload is his or that the log
+// says that it removed it.
+func (r *row) message(l *Log) (channel.Message, error) {
 	if r.leaf < 0 || r.time < 0 || r.time > channel.MaxUnixMilli {
 		return channel.Message{}, corrupt("leaf %d has time %d", r.leaf, r.time)
 	}
 	stub, err := channel.ParseStub(r.stub)
 	if err != nil {
 		return channel.Message{}, corrupt("leaf %d: %w", r.leaf, err)
+	}
+	if r.statement != nil {
+		if _, err := l.openRemoval(r.statement, uint64(r.leaf), stub.Hash()); err != nil {
+			return channel.Message{}, corrupt("leaf %d: statement of its removal: %w", r.leaf, err)
+		}
+		if len(r.payload) > 0 {
+			return channel.Message{}, corrupt("leaf %d has a payload that was removed", r.leaf)
+		}
+		return channel.Tombstone(stub), nil
 	}
 	m, err := channel.FromStub(stub, r.payload)
 	if err != nil {
@@ -80,7 +98,8 @@ func (r *row) message() (channel.Message, error) {
 
 // equal reports whether the row holds exactly this entry.
 func (r *row) equal(e ledger.Entry) bool {
-	return r.time == e.Time.UnixMilli() && bytes.Equal(r.stub, e.Message.Stub().Bytes()) && bytes.Equal(r.payload, e.Message.Payload())
+	return r.time == e.Time.UnixMilli() && (r.statement != nil) == e.Message.Removed() &&
+		bytes.Equal(r.stub, e.Message.Stub().Bytes()) && bytes.Equal(r.payload, e.Message.Payload())
 }
 
 // hashesOf returns how many hashes a leaf adds: its own and one for each subtree

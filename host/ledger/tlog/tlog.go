@@ -66,6 +66,8 @@ var (
 	ErrMissing = errors.New("log is missing")
 	// ErrOtherLog refuses a database that belongs to another origin or key.
 	ErrOtherLog = errors.New("database belongs to another log")
+	// ErrReason refuses a reason that is not one short line.
+	ErrReason = errors.New("reason is not one line of at most 200 bytes")
 	// ErrReadOnly refuses to write to a log that was opened to be read: see OpenReader.
 	// It comes with ledger.ErrUnavailable.
 	ErrReadOnly = errors.New("log was opened to be read")
@@ -98,6 +100,9 @@ type Options struct {
 	// AdoptGuard makes a guard where it is missing, of the log as it is: somebody has
 	// made sure that this is the newest state.
 	AdoptGuard bool
+	// Removable says which messages Remove may take the payload of: nil, or why not.
+	// None where it is nil.
+	Removable func(channel.Message) error
 	// Hook, when set, observes the goroutines that write: see store.Options,
 	// [PointGuarding] and [PointGuarded].
 	Hook func(point string)
@@ -316,36 +321,6 @@ func outcome(err error) error {
 		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
 	}
 	return err
-}
-
-// Info describes the log.
-func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
-	info := ledger.Info{
-		Kind:        "tlog",
-		Origin:      l.o.Origin,
-		VerifierKey: l.key,
-		MaxMessage:  channel.MaxMessage,
-		Highest:     l.highest(),
-		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
-		Retention:   "for ever",
-		Finality:    "when the batch's transaction is synced, before Submit returns",
-	}
-	err := l.read(ctx, func(v *view) error {
-		info.Size = v.tree.Size
-		return nil
-	})
-	if err != nil {
-		return ledger.Info{}, err
-	}
-	return info, nil
-}
-
-// highest is the last phase that messages reach.
-func (l *Log) highest() ledger.Phase {
-	if l.o.Quorum > 0 {
-		return ledger.Witnessed
-	}
-	return ledger.Final
 }
 
 // Close lets the batch in hand finish, ends every Follow and closes database and guard.

@@ -250,7 +250,7 @@ func (v *view) entry(r row) (ledger.Entry, error) {
 	if e, ok := v.log.seen.get(uint64(r.leaf)); ok && r.equal(e) {
 		return e, nil
 	}
-	m, err := r.message()
+	m, err := r.message(v.log)
 	if err != nil {
 		return ledger.Entry{}, err
 	}

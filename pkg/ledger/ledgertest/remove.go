@@ -11,6 +11,9 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
+// RunRemoval tests Under.Remove alone.
+func RunRemoval(t *testing.T, u Under) { (&suite{}).remove(t, u) }
+
 // remove takes payloads away and asks every way that reads: each message stays in its
 // place, its proof holds, and what it carried is nowhere.
 func (s *suite) remove(t *testing.T, u Under) {
