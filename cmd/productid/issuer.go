@@ -126,6 +126,7 @@ ledger: name and address stand there for good. Backups made before do not hold i
 			if err != nil {
 				return err
 			}
+			h.authors.Add(i) // a ledger may ask for the author of what is written now
 			if _, err := registry.OpenIssuer(c.Context(), h.ledger, h.ledger, i); err != nil {
 				return err
 			}

@@ -90,7 +90,7 @@ func openLog(ctx context.Context, p place, own secrets.Secrets, begins bool) (*t
 	log, err := tlog.Open(ctx, p.name, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins})
 	if errors.Is(err, tlog.ErrMissing) {
 		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + p.String(), Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
-			Next: "mount it, or put it back from its backup; if no card was ever made here, delete " + secrets.File + " and begin again"}
+			Next: "mount it, or put it back from its backup; if no card was ever made here, delete the secrets and begin again"}
 	}
 	return log, err
 }

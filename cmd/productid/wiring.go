@@ -49,7 +49,7 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.ledger, err = a.openBook(ctx, p, own, begins || o == create && a.neverOpened(p)); err != nil {
+	if h.ledger, err = a.openBook(ctx, p, own, begins || o == create && own.Restored.IsZero() && a.neverOpened(p)); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx, a.registryName(p), a.console); err != nil {
@@ -127,8 +127,8 @@ func (a *app) loadSecrets(ctx context.Context) (secrets.Secrets, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return own, err
 	case left != "":
-		return own, &console.Problem{Code: "secrets_missing", What: "opening " + a.flags.data, Why: left + " is there, and its " + secrets.File + " is not",
-			Next: "put " + secrets.File + " back into " + a.flags.data + " from its backup; a new installation begins in another --data DIR", Exit: console.Failure}
+		return own, &console.Problem{Code: "secrets_missing", What: "opening " + a.flags.data, Why: left + " is there, and its secrets are not",
+			Next: "put them back into " + a.flags.data + " with productid keys restore, or as a file; a new installation begins in another --data DIR", Exit: console.Failure}
 	}
 	return own, &console.Problem{Code: "no_installation", What: "opening " + a.flags.data, Why: "there is no installation in that folder",
 		Next: "give --data DIR, or begin one with productid card personalise", Exit: console.Failure, Cause: err}

@@ -17,9 +17,8 @@ var ErrElsewhere = errors.New("the issuer's secrets are not here")
 //
 // To work out an author costs as much as to sign a message, so the newest few thousand are kept.
 type Authors struct {
+	mu      sync.Mutex
 	issuers map[channel.ID]issuer
-
-	mu sync.Mutex
 	// Two generations: the older one is dropped when the newer one is full, so an author stays for at least as many others as
 	// one holds.
 	newer, older generation
@@ -53,14 +52,23 @@ func newGeneration() generation {
 func NewAuthors(s Secrets) *Authors {
 	a := &Authors{issuers: make(map[channel.ID]issuer), newer: newGeneration(), older: newGeneration()}
 	for _, i := range s.Issuers {
-		author := i.Author()
-		a.issuers[author.Channel()] = issuer{author, i.Taps}
+		a.Add(i)
 	}
 	return a
 }
 
+// Add makes the authors of one more issuer to be had.
+func (a *Authors) Add(i Issuer) {
+	author := i.Author()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.issuers[author.Channel()] = issuer{author, i.Taps}
+}
+
 // Issuer returns the author of an issuer's own channel, or ErrElsewhere.
 func (a *Authors) Issuer(id channel.ID) (*channel.Author, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	i, here := a.issuers[id]
 	if !here {
 		return nil, fmt.Errorf("issuer %v: %w", id, ErrElsewhere)
@@ -81,11 +89,11 @@ func (a *Authors) Settings(issuer channel.ID, card tap.CardID) (*channel.Author,
 // Of returns the author of a channel: an issuer's always, a card's when it was asked for lately. Whoever submits a message has
 // asked for its author to sign it, so a ledger that needs the author too finds it here.
 func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if i, here := a.issuers[id]; here {
 		return i.Author, true
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	for _, g := range []generation{a.newer, a.older} {
 		if name, made := g.byID[id]; made {
 			return g.byName[name], true
@@ -95,30 +103,32 @@ func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
 }
 
 func (a *Authors) author(name named, word string) (*channel.Author, error) {
-	i, here := a.issuers[name.issuer]
-	if !here {
-		return nil, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
+	known, taps, err := a.recall(name)
+	if known != nil || err != nil {
+		return known, err
 	}
-	if known := a.recall(name); known != nil {
-		return known, nil
-	}
-	seed := channel.DeriveSeed(i.taps, 0, "card/"+name.card.String()+"/"+word)
+	seed := channel.DeriveSeed(taps, 0, "card/"+name.card.String()+"/"+word)
 	author := channel.NewAuthor(seed, name.mode) // beside the lock: this is what takes the time
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.keep(name, author), nil
 }
 
-func (a *Authors) recall(name named) *channel.Author {
+// recall returns an author who was made lately, else nil and what to make him of.
+func (a *Authors) recall(name named) (*channel.Author, channel.Seed, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	i, here := a.issuers[name.issuer]
+	if !here {
+		return nil, channel.Seed{}, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
+	}
 	if author := a.newer.byName[name]; author != nil {
-		return author
+		return author, i.taps, nil
 	}
 	if author := a.older.byName[name]; author != nil {
-		return a.keep(name, author)
+		return a.keep(name, author), i.taps, nil
 	}
-	return nil
+	return nil, i.taps, nil
 }
 
 // keep puts an author among the newest, unless another goroutine did so just now.

@@ -116,6 +116,19 @@ func TestWhoSignedLatelyIsFound(t *testing.T) {
 	}
 }
 
+// TestAnIssuerThatIsAddedIsServedAtOnce, also by a ledger that was opened before.
+func TestAnIssuerThatIsAddedIsServedAtOnce(t *testing.T) {
+	s, _, bell := twoIssuers(t)
+	a := secrets.NewAuthors(fresh(t, 5))
+	_, err := a.Taps(bell, cardID(1))
+	require.ErrorIs(t, err, secrets.ErrElsewhere)
+	a.Add(s.Issuers[1])
+	_, err = a.Taps(bell, cardID(1))
+	require.NoError(t, err)
+	_, here := a.Of(bell)
+	assert.True(t, here)
+}
+
 func TestAuthorsServeManyAtOnce(t *testing.T) {
 	s, acme, _ := twoIssuers(t)
 	a := secrets.NewAuthors(s)

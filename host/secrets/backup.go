@@ -78,6 +78,12 @@ func writeBackup(path string, all Secrets, key Key, now time.Time) (err error) {
 	return nil
 }
 
+// Restore stores the secrets of a backup as Create does, and marks them as restored.
+func (s Safe) Restore(b Backup, now time.Time) error {
+	b.Secrets.Restored = milliseconds(now)
+	return s.Create(b.Secrets)
+}
+
 // ReadBackup opens a backup file. The errors are ErrNoKey, ErrWrongKey, the file's, and others for what is no backup.
 func ReadBackup(path string, key Key) (Backup, error) {
 	b, err := readBackup(path, key)

@@ -27,6 +27,9 @@ type Secrets struct {
 	Master  channel.Seed // of the keys that protect the caches and mark retries; no channel follows from it, save those of a first version
 	Log     LogKey       // of the installation's own log
 	Issuers []Issuer     // at least one; the oldest first
+	// Restored is when they came out of a backup, zero when they never did. Their ledger exists then, wherever it is: to begin
+	// another one under the same key would be a fork.
+	Restored time.Time
 	// Keys are the installation's further keys, by their purpose.
 	Keys map[string]channel.Seed
 }
