@@ -29,17 +29,26 @@ func (l *Ledger) archive(ctx context.Context, n *node, u *update) error {
 		}
 	}
 	changes := len(u.states)+len(u.earned)+len(u.spent) > 0
+	touched := make([]channel.ID, 0, len(u.states))
+	for _, s := range u.states {
+		touched = append(touched, s.of)
+	}
 	if changes || u.index%persistEvery == 0 {
-		if err := l.db.Update(ctx, func(tx *sql.Tx) error { return l.apply(ctx, tx, u) }); err != nil {
+		err := l.db.Update(ctx, func(tx *sql.Tx) error {
+			dead, err := l.apply(ctx, tx, u)
+			touched = append(touched, dead...)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
-	l.advance(u.index, changes)
+	l.advance(u.index, changes, touched)
 	return nil
 }
 
 // advance tells everybody in this process that a milestone is archived.
-func (l *Ledger) advance(index uint32, changes bool) {
+func (l *Ledger) advance(index uint32, changes bool, touched []channel.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.milestone, l.moved, l.trouble = index, time.Now(), nil
@@ -49,36 +58,64 @@ func (l *Ledger) advance(index uint32, changes bool) {
 		close(l.news)
 		l.news = make(chan struct{})
 	}
+	for _, id := range touched {
+		if bell := l.bells[id]; bell != nil {
+			close(bell)
+			delete(l.bells, id)
+		}
+	}
 	if index%forgetAfter == 0 {
 		l.forgetSent(index)
 	}
 }
 
 // apply writes an update, unless another process has done it: all derive the same
-// from the ledger.
-func (l *Ledger) apply(ctx context.Context, tx *sql.Tx, u *update) error {
+// from the ledger. It returns the channels whose creation has lost its money.
+func (l *Ledger) apply(ctx context.Context, tx *sql.Tx, u *update) (dead []channel.ID, err error) {
 	var at, funded int64
 	if err := tx.QueryRowContext(ctx, "SELECT milestone, funded FROM archive").Scan(&at, &funded); err != nil {
-		return err
+		return nil, err
 	}
 	if at >= int64(u.index) {
-		return nil
+		return nil, nil
 	}
 	u.old = int64(u.index) <= funded
 	if len(u.states) > 0 {
 		if err := l.applyStates(ctx, tx, u); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if !u.old {
 		if err := applyMoney(ctx, tx, u); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE archive SET milestone = $1", int64(u.index)); err != nil {
-		return err
+		return nil, err
 	}
-	return settle(ctx, tx)
+	if err := settle(ctx, tx); err != nil || len(u.spent) == 0 {
+		return nil, err
+	}
+	return readDead(ctx, tx)
+}
+
+// readDead returns the channels whose creation needs another transaction.
+func readDead(ctx context.Context, q querier) (dead []channel.ID, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT channel FROM pending WHERE dead = 1")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		if len(id) == len(channel.ID{}) {
+			dead = append(dead, channel.ID(id))
+		}
+	}
+	return dead, rows.Err()
 }
 
 // applyStates writes the new states of our aliases, in the ledger's order.
@@ -139,13 +176,11 @@ func (l *Ledger) applyState(ctx context.Context, tx *sql.Tx, u *update, s *state
 	if _, err := tx.ExecContext(ctx, query, c.id[:], id[:], s.id[:], s.raw, int64(c.next)); err != nil || !counts {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO entry ("+entryColumns+", channel, number, block, size, path) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		int64(u.place(s)), u.time.UnixMilli(), m.Bytes(), c.id[:], int64(m.Number()), s.block, u.size, s.path)
-	return true, err
+	return true, insertEntry(ctx, tx, entryRow{
+		Entry: ledger.Entry{Message: m, Time: u.time, Index: uint64(u.index)<<32 | uint64(s.index)},
+		block: s.block, size: u.size, path: s.path,
+	})
 }
-
-// place returns where in the ledger's order a state stands.
-func (u *update) place(s *state) uint64 { return uint64(u.index)<<32 | uint64(s.index) }
 
 // says returns the message in a state that is laid out and numbered as a channel's.
 func (l *Ledger) says(s *state) (channel.Message, bool) {
@@ -202,7 +237,7 @@ func settle(ctx context.Context, tx *sql.Tx) error {
 	for _, query := range []string{
 		"DELETE FROM pending WHERE number < (SELECT next FROM channel WHERE id = pending.channel)" +
 			" OR input <> (SELECT output FROM channel WHERE id = pending.channel)",
-		"UPDATE funding SET tx = NULL WHERE tx NOT IN (SELECT tx FROM pending)",
+		"UPDATE funding SET tx = NULL WHERE tx NOT IN (SELECT tx FROM pending WHERE dead = 0)",
 	} {
 		if _, err := tx.ExecContext(ctx, query); err != nil {
 			return err

@@ -32,16 +32,22 @@ type chain struct {
 
 // pending is a transaction whose outcome is not known.
 type pending struct {
-	message channel.Message
+	channel channel.ID
+	number  uint64
+	hash    channel.Hash
+	raw     []byte // the message
 	transaction
 	since time.Time
 	dead  bool // its funding is spent otherwise
 }
 
+func newPending(m channel.Message, since time.Time) *pending {
+	return &pending{channel: m.Channel(), number: m.Number(), hash: m.Hash(), raw: m.Bytes(), since: since.UTC()}
+}
+
 // receipt is what can be said of a message that is only taken.
 func (p *pending) receipt(origin string) ledger.Receipt {
-	m := p.message
-	return ledger.Receipt{Ledger: origin, Channel: m.Channel(), Number: m.Number(), Hash: m.Hash(), Time: p.since, Phase: ledger.Taken}
+	return ledger.Receipt{Ledger: origin, Channel: p.channel, Number: p.number, Hash: p.hash, Time: p.since.Truncate(time.Millisecond), Phase: ledger.Taken}
 }
 
 // readChain returns a channel that is listed or has messages, or ErrNotListed.
@@ -105,6 +111,21 @@ func scanEntry(scan func(...any) error) (ledger.Entry, error) {
 	return ledger.Entry{Message: m, Time: time.UnixMilli(milli).UTC(), Index: uint64(place)}, nil
 }
 
+// entryRow is an entry with what proves it.
+type entryRow struct {
+	ledger.Entry
+	block []byte
+	size  int
+	path  []byte
+}
+
+func insertEntry(ctx context.Context, tx *sql.Tx, e entryRow) error {
+	id := e.Message.Channel()
+	_, err := tx.ExecContext(ctx, "INSERT INTO entry ("+entryColumns+", channel, number, block, size, path) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		int64(e.Index), e.Time.UnixMilli(), e.Message.Bytes(), id[:], int64(e.Message.Number()), e.block, e.size, e.path)
+	return err
+}
+
 // readEntry returns message n of a channel, or sql.ErrNoRows.
 func readEntry(ctx context.Context, q querier, id channel.ID, n uint64) (ledger.Entry, error) {
 	e, err := scanEntry(q.QueryRowContext(ctx, "SELECT "+entryColumns+" FROM entry WHERE channel = $1 AND number = $2", id[:], int64(n)).Scan)
@@ -129,21 +150,20 @@ func readEntries(ctx context.Context, q querier, query string, args ...any) ([]l
 	return entries, unreadable(ctx, rows.Err())
 }
 
-const pendingColumns = "message, tx, payload, since, dead"
+const pendingColumns = "channel, number, hash, message, tx, payload, since, dead"
 
 func scanPending(scan func(...any) error) (*pending, error) {
 	p := &pending{}
-	var raw, tx []byte
-	var since, dead int64
-	if err := scan(&raw, &tx, &p.payload, &since, &dead); err != nil {
+	var id, hash, tx []byte
+	var number, since, dead int64
+	if err := scan(&id, &number, &hash, &p.raw, &tx, &p.payload, &since, &dead); err != nil {
 		return nil, err
 	}
-	m, err := channel.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("archived message: %w", err)
+	if len(id) != len(p.channel) || len(hash) != len(p.hash) || len(tx) != len(p.id) {
+		return nil, errors.New("archived transaction is damaged")
 	}
-	p.message, p.since, p.dead = m, time.UnixMilli(since).UTC(), dead != 0
-	copy(p.id[:], tx)
+	p.channel, p.number, p.hash, p.id = channel.ID(id), uint64(number), channel.Hash(hash), iotago.TransactionID(tx)
+	p.since, p.dead = time.UnixMilli(since).UTC(), dead != 0
 	return p, nil
 }
 

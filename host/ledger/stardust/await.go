@@ -23,36 +23,50 @@ func (l *Ledger) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase
 	if phase > ledger.Final {
 		return ledger.Receipt{}, fmt.Errorf("awaiting %s on Stardust: %w", phase, ledger.ErrNoPhase)
 	}
-	caughtUp := false
 	begun := time.Now()
-	for {
-		news := l.growing()
+	for caughtUp := false; ; {
+		news := l.moving(r.Channel)
 		e, p, err := l.look(ctx, r)
 		switch {
-		case err == nil && e != nil:
+		case e != nil:
 			return l.receipt(ctx, *e)
-		case err == nil && p != nil && phase <= ledger.Taken:
+		case p != nil && phase <= ledger.Taken:
 			return p.receipt(l.params.NetworkName), nil
-		case err == nil && p != nil:
-			if err := l.carryOn(ctx, p); err != nil {
+		case p != nil:
+			err = l.carryOn(ctx, p)
+			if err != nil && !errors.Is(err, ledger.ErrUncertain) {
 				return ledger.Receipt{}, err
 			}
-		case !caughtUp && !isConflict(err):
+		case caughtUp || isConflict(err):
+			return ledger.Receipt{}, err
+		default:
 			if err := l.catchUp(ctx); err != nil {
 				return ledger.Receipt{}, err
 			}
 			caughtUp = true
 			continue
-		default:
-			return ledger.Receipt{}, err
 		}
-		if quiet := min(time.Since(begun), l.silence()); quiet > l.o.Stall {
-			return ledger.Receipt{}, fmt.Errorf("%w: no milestone for %s: %w", ledger.ErrUncertain, quiet.Round(time.Second), l.why())
+		if err := l.hopeless(begun, err); err != nil {
+			return ledger.Receipt{}, fmt.Errorf("%w: %w", ledger.ErrUncertain, err)
 		}
-		if err := l.wait(ctx, news, min(carryPause, l.o.Stall)); err != nil {
+		if err := l.wait(ctx, news, carryPause); err != nil {
 			return ledger.Receipt{}, err
 		}
 	}
+}
+
+// hopeless returns why waiting on has become so, and nil before: since begun,
+// Options.Stall has passed without a milestone, or a transaction finds no node that
+// takes it.
+func (l *Ledger) hopeless(begun time.Time, err error) error {
+	quiet := min(time.Since(begun), l.silence())
+	if err != nil && time.Since(begun) > l.o.Stall {
+		return err
+	}
+	if quiet > l.o.Stall {
+		return fmt.Errorf("no milestone for %s: %w", quiet.Round(time.Second), l.why())
+	}
+	return nil
 }
 
 func isConflict(err error) bool {
@@ -71,7 +85,7 @@ func (l *Ledger) look(ctx context.Context, r ledger.Receipt) (*ledger.Entry, *pe
 		return &e, nil, err
 	}
 	p, err := readPending(ctx, l.db.Read(), r.Channel, r.Number)
-	if err != nil || p != nil && p.message.Hash() == r.Hash {
+	if err != nil || p != nil && p.hash == r.Hash {
 		return nil, p, err
 	}
 	// Decided between the two reads, or unknown.
@@ -89,32 +103,44 @@ func (l *Ledger) look(ctx context.Context, r ledger.Receipt) (*ledger.Entry, *pe
 }
 
 // carryOn brings a transaction on, or signs the next one where this one has lost
-// its money. That no node can be reached is borne until Options.Stall.
+// its money.
 func (l *Ledger) carryOn(ctx context.Context, p *pending) error {
-	if p.dead {
-		d, err := l.writer.Do(ctx, request{message: p.message})
-		if err != nil {
-			return outcome(err)
-		}
-		if d.unpaid {
-			return l.carryCreations(ctx)
-		}
-		if p = d.pending; p == nil {
-			return nil
-		}
+	if !p.dead {
+		return l.carry(ctx, p)
 	}
-	err := l.carry(p)
-	if errors.Is(err, ledger.ErrUncertain) {
-		return nil
+	m, err := channel.Parse(p.raw)
+	if err != nil {
+		return damaged("message %d of channel %s: %w", p.number, p.channel, err)
 	}
-	return err
+	d, err := l.writer.Do(ctx, request{message: m})
+	switch {
+	case err != nil:
+		return outcome(err)
+	case d.unpaid:
+		return l.carryCreations(ctx)
+	case d.pending != nil:
+		return l.carry(ctx, d.pending)
+	}
+	return nil // decided meanwhile
 }
 
-// growing returns what is closed when a milestone changes something after this call.
+// growing returns what is closed when a milestone changes anything of ours after
+// this call.
 func (l *Ledger) growing() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.news
+}
+
+// moving returns what is closed when a milestone changes something for a channel
+// after this call.
+func (l *Ledger) moving(id channel.ID) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bells[id] == nil {
+		l.bells[id] = make(chan struct{})
+	}
+	return l.bells[id]
 }
 
 // wait returns when there may be more to see; with an error when there is an end.

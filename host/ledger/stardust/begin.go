@@ -45,7 +45,10 @@ func (l *Ledger) begin(ctx context.Context) error {
 			return fmt.Errorf("%w: network %q, issuer 0x%x", ErrOtherNetwork, network, issuer)
 		}
 		l.milestone = uint32(milestone)
-		return l.resume(ctx, n, status)
+		if err := l.same(ctx, n, status); errors.Is(err, ErrOtherNetwork) {
+			return err
+		}
+		return nil // one that is behind may come along
 	})
 }
 
@@ -195,7 +198,7 @@ func (l *Ledger) bridge(ctx context.Context, n *node) error {
 		return settle(ctx, tx)
 	})
 	if err == nil {
-		l.advance(have.index, true)
+		l.advance(have.index, true, nil)
 	}
 	return err
 }
@@ -249,18 +252,27 @@ func readLost(ctx context.Context, q querier, unspent map[string]bool) (map[stri
 	return lost, rows.Err()
 }
 
-// resume checks that the node knows the ledger that the archive has seen.
-func (l *Ledger) resume(ctx context.Context, n *node, status *inx.NodeStatus) error {
+// same reports whether a node has the ledger that the archive has seen:
+// [ErrOtherNetwork] when it has another milestone where the archive has one. A node
+// that is not that far yet has to go on first.
+func (l *Ledger) same(ctx context.Context, n *node, status *inx.NodeStatus) error {
 	var id []byte
 	var index int64
 	err := l.db.Read().QueryRowContext(ctx, "SELECT milestone_id, identified FROM archive").Scan(&id, &index)
 	if err != nil {
 		return unreadable(ctx, err)
 	}
-	if len(id) == 0 || uint32(index) <= pruned(status) || uint32(index) > status.GetLedgerIndex() {
+	if uint32(index) > status.GetLedgerIndex() {
+		return fmt.Errorf("node %s is at milestone %d, archive has seen %d", n.INX, status.GetLedgerIndex(), index)
+	}
+	if len(id) == 0 || uint32(index) <= pruned(status) {
 		return nil
 	}
-	ms, err := n.ReadMilestone(ctx, &inx.MilestoneRequest{MilestoneIndex: uint32(index)})
+	var ms *inx.Milestone
+	err = n.ask(ctx, askTimeout, func(ctx context.Context, n *node) (err error) {
+		ms, err = n.ReadMilestone(ctx, &inx.MilestoneRequest{MilestoneIndex: uint32(index)})
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -47,9 +47,20 @@ func (l *Ledger) attachment(id iotago.TransactionID) *attachment {
 
 // carry sees to it that a transaction is on its way: it sends it in a block, or once
 // more when that block got lost. It returns ledger.ErrUncertain when no node
-// takes it and [ErrRefused] when the ledger found it wrong, and then it is forgotten.
-// What is under way goes on when the caller leaves, so it takes no context.
-func (l *Ledger) carry(p *pending) error {
+// takes it, or ctx ends first, and [ErrRefused] when the ledger found it wrong, and
+// then it is forgotten. What is under way goes on when the caller leaves.
+func (l *Ledger) carry(ctx context.Context, p *pending) error {
+	done := make(chan error, 1)
+	go func() { done <- l.carryOnce(p) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("sending: %w: %w", ledger.ErrUncertain, ctx.Err())
+	}
+}
+
+func (l *Ledger) carryOnce(p *pending) error {
 	a := l.attachment(p.id)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -110,7 +121,7 @@ func (l *Ledger) drop(p *pending, reason error) error {
 	if err != nil {
 		return outcome(err)
 	}
-	return fmt.Errorf("message %d of channel %s: %w", p.message.Number(), p.message.Channel(), reason)
+	return fmt.Errorf("message %d of channel %s: %w", p.number, p.channel, reason)
 }
 
 // attach sends a transaction in a new block, over the first node that takes it.
@@ -126,7 +137,7 @@ func (l *Ledger) attach(a *attachment, p *pending) error {
 		n.gone(l.ctx, err)
 		failed = errors.Join(failed, err)
 	}
-	return fmt.Errorf("sending message %d of channel %s: %w: %w", p.message.Number(), p.message.Channel(), ledger.ErrUncertain, failed)
+	return fmt.Errorf("sending message %d of channel %s: %w: %w", p.number, p.channel, ledger.ErrUncertain, failed)
 }
 
 // sendTo sends a transaction to one node.

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/iotaledger/hive.go/serializer/v2"
 	inx "github.com/iotaledger/inx/go"
 	iotago "github.com/iotaledger/iota.go/v3"
 
@@ -60,28 +61,29 @@ func (s *state) aliasID() iotago.AliasID {
 
 // created takes a new output into the update if it is ours.
 func (l *Ledger) created(u *update, o *inx.LedgerOutput) error {
-	output, err := o.UnwrapOutput(serializer.DeSeriModeNoValidation, nil)
+	output, err := parseOutput(o.GetOutput().GetData())
 	if err != nil {
 		return fmt.Errorf("output %x: %w", o.GetOutputId().GetId(), err)
 	}
-	id := o.UnwrapOutputID()
+	id := o.GetOutputId().Unwrap()
 	if l.spendable(output) {
 		u.earned = append(u.earned, money{id, output.(*iotago.BasicOutput)})
 	}
 	if alias, of, ok := l.ownAlias(output); ok {
-		u.states = append(u.states, &state{id: id, alias: alias, of: of, raw: o.GetOutput().GetData(), from: o.UnwrapBlockID(), booked: o.GetMilestoneIndexBooked()})
+		u.states = append(u.states, &state{id: id, alias: alias, of: of, raw: o.GetOutput().GetData(), from: o.GetBlockId().Unwrap(), booked: o.GetMilestoneIndexBooked()})
 	}
 	return nil
 }
 
 // consumed takes an output that was spent into the update if it was our money.
 func (l *Ledger) consumed(u *update, s *inx.LedgerSpent) error {
-	output, err := s.GetOutput().UnwrapOutput(serializer.DeSeriModeNoValidation, nil)
+	o := s.GetOutput()
+	output, err := parseOutput(o.GetOutput().GetData())
 	if err != nil {
-		return fmt.Errorf("output %x: %w", s.GetOutput().GetOutputId().GetId(), err)
+		return fmt.Errorf("output %x: %w", o.GetOutputId().GetId(), err)
 	}
 	if l.spendable(output) {
-		u.spent = append(u.spent, spent{s.GetOutput().UnwrapOutputID(), s.UnwrapTransactionIDSpent()})
+		u.spent = append(u.spent, spent{o.GetOutputId().Unwrap(), s.GetTransactionIdSpent().Unwrap()})
 	}
 	return nil
 }
@@ -113,23 +115,16 @@ func (l *Ledger) prove(ctx context.Context, n *node, u *update) error {
 		return errors.New("node's list of applied transactions does not give the milestone's root")
 	}
 	u.size = len(applied)
+	paths := make([][]byte, len(applied))
+	climb(applied, paths)
 	for _, s := range u.states {
 		if s.index = slices.Index(applied, stardust.Hash(s.from)); s.index < 0 {
 			return fmt.Errorf("block %x of an output was not applied", s.from[:])
 		}
-		path, err := stardust.NewPath(applied, s.index)
-		if err != nil {
-			return err
-		}
-		s.path = []byte{} // of a milestone with this transaction alone
-		for _, h := range path.Hashes {
-			s.path = append(s.path, h[:]...)
-		}
-		raw, err := n.ReadBlock(ctx, inx.NewBlockId(s.from))
-		if err != nil {
-			return err
-		}
-		s.block = raw.GetData()
+		s.path = append([]byte{}, paths[s.index]...) // empty when it is alone
+	}
+	if err := u.readBlocks(ctx, n); err != nil {
+		return err
 	}
 	slices.SortFunc(u.states, func(a, b *state) int {
 		if a.index != b.index {
@@ -138,6 +133,50 @@ func (l *Ledger) prove(ctx context.Context, n *node, u *update) error {
 		return int(a.id.Index()) - int(b.id.Index())
 	})
 	return nil
+}
+
+// climb appends to the path of each of these blocks its hashes up to their root: the
+// paths of stardust.NewPath, all at once.
+func climb(blocks []stardust.Hash, paths [][]byte) {
+	if len(blocks) < 2 {
+		return
+	}
+	k := 1 << (bits.Len(uint(len(blocks)-1)) - 1)
+	climb(blocks[:k], paths[:k])
+	climb(blocks[k:], paths[k:])
+	left, right := stardust.MerkleRoot(blocks[:k]), stardust.MerkleRoot(blocks[k:])
+	for i := range paths {
+		if i < k {
+			paths[i] = append(paths[i], right[:]...)
+		} else {
+			paths[i] = append(paths[i], left[:]...)
+		}
+	}
+}
+
+// readers is how many blocks are asked for at once: a node allows ten questions.
+const readers = 6
+
+// readBlocks fetches the blocks of an update's states.
+func (u *update) readBlocks(ctx context.Context, n *node) error {
+	errs := make([]error, len(u.states))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(readers, len(u.states)) {
+		wg.Go(func() {
+			for i := range next {
+				s := u.states[i]
+				raw, err := n.ReadBlock(ctx, inx.NewBlockId(s.from))
+				s.block, errs[i] = raw.GetData(), err
+			}
+		})
+	}
+	for i := range u.states {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // readApplied returns the blocks whose transactions a milestone applied, in

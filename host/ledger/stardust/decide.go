@@ -77,10 +77,10 @@ func (l *Ledger) decide(ctx context.Context, tx *sql.Tx, r request) (decision, e
 		return decision{}, failed(err)
 	case p == nil:
 		return l.sign(ctx, tx, c, r)
-	case p.message.Hash() != m.Hash():
+	case p.hash != m.Hash():
 		return decision{first: p}, nil
-	case p.dead:
-		return l.renew(ctx, tx, p)
+	case p.dead: // it can never be applied any more: another takes its place
+		return l.lay(ctx, tx, p, m)
 	}
 	return decision{pending: p}, nil
 }
@@ -110,9 +110,9 @@ func (l *Ledger) continues(ctx context.Context, q querier, c *chain, m channel.M
 
 // sign signs the first transaction for a message.
 func (l *Ledger) sign(ctx context.Context, tx *sql.Tx, c *chain, r request) (decision, error) {
-	p := &pending{message: r.message, since: l.o.Now().UTC()}
+	p := newPending(r.message, l.o.Now())
 	if c.next == 0 {
-		return l.lay(ctx, tx, p)
+		return l.lay(ctx, tx, p, r.message)
 	}
 	if r.author == nil {
 		return decision{}, fmt.Errorf("%w: channel %s: %w", ledger.ErrUnavailable, c.id, ErrNoAuthor)
@@ -124,33 +124,33 @@ func (l *Ledger) sign(ctx context.Context, tx *sql.Tx, c *chain, r request) (dec
 	return decision{pending: p}, keep(ctx, tx, p, c.output[:])
 }
 
-// renew signs another transaction for a channel's first message whose money went
-// elsewhere: the one before can never be applied any more.
-func (l *Ledger) renew(ctx context.Context, tx *sql.Tx, p *pending) (decision, error) {
-	if err := forget(ctx, tx, p.id); err != nil {
-		return decision{}, err
-	}
-	return l.lay(ctx, tx, p)
-}
-
-// lay signs a transaction that creates a channel.
-func (l *Ledger) lay(ctx context.Context, tx *sql.Tx, p *pending) (decision, error) {
-	all, free, err := readMoney(ctx, tx)
+// lay signs a transaction that creates a channel, in place of one that can never be
+// applied any more. That one stays where there is no money for another.
+func (l *Ledger) lay(ctx context.Context, tx *sql.Tx, p *pending, m channel.Message) (decision, error) {
+	purses, used, err := l.countMoney(ctx, tx)
 	if err != nil {
 		return decision{}, failed(err)
 	}
-	with := l.choose(free, p.message)
-	if len(with) == 0 && all > len(free) {
+	free, err := readMoney(ctx, tx)
+	if err != nil {
+		return decision{}, failed(err)
+	}
+	with := l.choose(free, m)
+	if len(with) == 0 && used > 0 {
 		return decision{unpaid: true}, nil
 	}
 	if len(with) == 0 {
 		return decision{}, fmt.Errorf("%w: %w: %d needed, address %s", ledger.ErrUnavailable, ErrNoFunds, l.deposit, l.address())
 	}
-	if p.transaction, err = l.create(p.message, with, all < poolSize); err != nil {
+	if err := forget(ctx, tx, p.id); err != nil {
+		return decision{}, err
+	}
+	if p.transaction, err = l.create(m, with, purses < poolSize); err != nil {
 		return decision{}, fmt.Errorf("%w: signing: %w", ledger.ErrUnavailable, err)
 	}
-	for _, m := range with {
-		if _, err := tx.ExecContext(ctx, "UPDATE funding SET tx = $1 WHERE output = $2", p.id[:], m.id[:]); err != nil {
+	p.dead = false
+	for _, spends := range with {
+		if _, err := tx.ExecContext(ctx, "UPDATE funding SET tx = $1 WHERE output = $2", p.id[:], spends.id[:]); err != nil {
 			return decision{}, failed(err)
 		}
 	}
@@ -159,9 +159,8 @@ func (l *Ledger) lay(ctx context.Context, tx *sql.Tx, p *pending) (decision, err
 
 // keep archives a transaction before it is sent.
 func keep(ctx context.Context, tx *sql.Tx, p *pending, input []byte) error {
-	id, hash := p.message.Channel(), p.message.Hash()
 	_, err := tx.ExecContext(ctx, "INSERT INTO pending (channel, number, hash, message, tx, payload, input, since, dead) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
-		id[:], int64(p.message.Number()), hash[:], p.message.Bytes(), p.id[:], p.payload, input, p.since.UnixMilli())
+		p.channel[:], int64(p.number), p.hash[:], p.raw, p.id[:], p.payload, input, p.since.UnixMilli())
 	if err != nil {
 		return failed(err)
 	}
@@ -178,32 +177,36 @@ func forget(ctx context.Context, tx *sql.Tx, id iotago.TransactionID) error {
 	return nil
 }
 
-// readMoney returns how many outputs of money there are and those that no undecided
-// transaction spends, the smallest first.
-func readMoney(ctx context.Context, q querier) (all int, free []money, err error) {
-	rows, err := q.QueryContext(ctx, "SELECT output, raw, tx FROM funding ORDER BY amount, output")
+// countMoney returns how many outputs are enough for a deposit, and how many
+// undecided transactions are to spend.
+func (l *Ledger) countMoney(ctx context.Context, q querier) (purses, used int, err error) {
+	err = q.QueryRowContext(ctx, "SELECT coalesce(sum(CASE WHEN amount >= $1 THEN 1 ELSE 0 END), 0), count(tx) FROM funding", int64(l.deposit)).
+		Scan(&purses, &used)
+	return purses, used, unreadable(ctx, err)
+}
+
+// readMoney returns outputs that no undecided transaction spends, the largest first.
+// Anybody can send small ones: they are left where they are.
+func readMoney(ctx context.Context, q querier) (free []money, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT output, raw FROM funding WHERE tx IS NULL ORDER BY amount DESC, output LIMIT $1", 2*poolSize)
 	if err != nil {
-		return 0, nil, unreadable(ctx, err)
+		return nil, unreadable(ctx, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, raw, tx []byte
-		if err := rows.Scan(&id, &raw, &tx); err != nil {
-			return 0, nil, unreadable(ctx, err)
-		}
-		all++
-		if tx != nil {
-			continue
+		var id, raw []byte
+		if err := rows.Scan(&id, &raw); err != nil {
+			return nil, unreadable(ctx, err)
 		}
 		output, err := parseOutput(raw)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		basic, ok := output.(*iotago.BasicOutput)
 		if !ok || len(id) != iotago.OutputIDLength {
-			return 0, nil, errors.New("archived money is none")
+			return nil, errors.New("archived money is none")
 		}
 		free = append(free, money{iotago.OutputID(id), basic})
 	}
-	return all, free, unreadable(ctx, rows.Err())
+	return free, unreadable(ctx, rows.Err())
 }

@@ -65,6 +65,10 @@ func (l *Ledger) stream(n *node) error {
 	if err != nil {
 		return err
 	}
+	if err := l.same(ctx, n, s); err != nil {
+		n.down.Store(true)
+		return err
+	}
 	if forgotten := pruned(s); forgotten > l.now() {
 		return fmt.Errorf("%w: archive ends at milestone %d, node %s begins after %d", errForgot, l.now(), n.INX, forgotten)
 	}
@@ -122,14 +126,17 @@ func (l *Ledger) receive(stream inx.INX_ListenToLedgerUpdatesClient) (*update, e
 		if err != nil {
 			return nil, err
 		}
+		marker := message.GetBatchMarker()
+		if begins := marker != nil && marker.GetMarkerType() == inx.LedgerUpdate_Marker_BEGIN; begins != (u == nil) {
+			return nil, errors.New("node's ledger update is out of order")
+		}
 		switch op := message.GetOp().(type) {
 		case *inx.LedgerUpdate_BatchMarker:
-			marker := op.BatchMarker
-			if marker.GetMarkerType() == inx.LedgerUpdate_Marker_BEGIN && u == nil {
+			if u == nil {
 				u = &update{index: marker.GetMilestoneIndex()}
 				continue
 			}
-			if u == nil || marker.GetCreatedCount() != outputs || marker.GetConsumedCount() != spents || marker.GetMilestoneIndex() != u.index {
+			if marker.GetCreatedCount() != outputs || marker.GetConsumedCount() != spents || marker.GetMilestoneIndex() != u.index {
 				return nil, errors.New("node's ledger update is incomplete")
 			}
 			return u, nil
@@ -142,9 +149,6 @@ func (l *Ledger) receive(stream inx.INX_ListenToLedgerUpdatesClient) (*update, e
 		}
 		if err != nil {
 			return nil, err
-		}
-		if u == nil {
-			return nil, errors.New("node's ledger update has no beginning")
 		}
 	}
 }

@@ -31,8 +31,8 @@ const (
 
 // Node is where one node of the network listens.
 type Node struct {
-	REST string // URL of its REST interface, which names the node to people
-	INX  string // host and port of its INX interface, which all traffic uses
+	REST string `json:"rest"` // URL of its REST interface, which names the node to people
+	INX  string `json:"inx"`  // host and port of its INX interface, which all traffic uses
 }
 
 // node is a connection to a node.
@@ -40,13 +40,15 @@ type node struct {
 	Node
 	inx.INXClient
 	conn *grpc.ClientConn
-	down atomic.Bool // did not answer lately
+	down atomic.Bool // did not answer lately, or answered what cannot be
 }
 
 // nodes are all nodes of the network, and which of them is in use.
 type nodes struct {
 	all     []*node
 	current atomic.Int64
+	// check reports whether a node has the ledger that the archive has seen.
+	check func(context.Context, *node, *inx.NodeStatus) error
 
 	mu      sync.Mutex
 	waiting *round // not begun, may be joined
@@ -191,15 +193,16 @@ func (p *nodes) watch(ctx context.Context) {
 		var wg sync.WaitGroup
 		for _, n := range p.all {
 			if n.down.Load() {
-				wg.Go(func() { n.revive(ctx) })
+				wg.Go(func() { p.revive(ctx, n) })
 			}
 		}
 		wg.Wait()
 	}
 }
 
-func (n *node) revive(ctx context.Context) {
-	if s, err := n.status(ctx); err == nil && s.GetIsSynced() {
+func (p *nodes) revive(ctx context.Context, n *node) {
+	s, err := n.status(ctx)
+	if err == nil && s.GetIsSynced() && p.check(ctx, n, s) == nil {
 		n.down.Store(false)
 	}
 }

@@ -118,12 +118,15 @@ type Ledger struct {
 	closing sync.Once
 
 	mu        sync.Mutex
-	milestone uint32        // archived up to here, as this process has seen
-	moved     time.Time     // when that was, by the process's clock
-	trouble   error         // why the archive does not go on
-	news      chan struct{} // closed, and made anew, at each milestone that changed something
-	passed    chan struct{} // the same at each milestone
+	milestone uint32                       // archived up to here, as this process has seen
+	moved     time.Time                    // when that was, by the process's clock
+	trouble   error                        // why the archive does not go on
+	news      chan struct{}                // closed, and made anew, at each milestone that changed something
+	passed    chan struct{}                // the same at each milestone
+	bells     map[channel.ID]chan struct{} // closed, and removed, when a milestone changed something for the channel
 	sent      map[iotago.TransactionID]*attachment
+	creations sync.Mutex // held while those that nobody waits for are carried on
+	carried   uint32     // milestone when they last were; under creations
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
@@ -159,9 +162,11 @@ func open(ctx context.Context, o Options) (*Ledger, error) {
 		o: o, db: db, nodes: nodes,
 		issuer: iotago.Ed25519AddressFromPubKey(o.Funding.Public().(ed25519.PublicKey)),
 		news:   make(chan struct{}), passed: make(chan struct{}),
+		bells: map[channel.ID]chan struct{}{},
 		sent:  map[iotago.TransactionID]*attachment{},
 		moved: time.Now(),
 	}
+	nodes.check = l.same
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.begin(ctx); err != nil {
 		l.cancel()

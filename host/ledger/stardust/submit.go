@@ -49,6 +49,7 @@ func (l *Ledger) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 	if a, ok := l.o.Author(m.Channel()); ok && a.Channel() == m.Channel() {
 		r.author = a
 	}
+	begun := time.Now()
 	for {
 		news := l.growing()
 		d, err := l.writer.Do(ctx, r)
@@ -59,17 +60,18 @@ func (l *Ledger) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 		case d.entry != nil:
 			return l.receipt(ctx, *d.entry)
 		case d.pending != nil:
-			if err := l.carry(d.pending); err != nil {
+			if err := l.carry(ctx, d.pending); err != nil {
 				return ledger.Receipt{}, err
 			}
 			return d.pending.receipt(l.params.NetworkName), nil
 		case d.first != nil:
-			err = l.carryOther(d.first)
+			err = l.carryOther(ctx, d.first)
 		case d.unpaid:
 			err = l.carryCreations(ctx)
 		}
-		if err != nil {
-			return ledger.Receipt{}, err
+		// Nothing of the caller's is signed yet.
+		if err := l.hopeless(begun, err); err != nil {
+			return ledger.Receipt{}, fmt.Errorf("%w: earlier messages are not decided: %v", ledger.ErrUnavailable, err)
 		}
 		if err := l.wait(ctx, news, carryPause); err != nil {
 			return ledger.Receipt{}, err
@@ -81,22 +83,26 @@ func (l *Ledger) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 // again.
 const carryPause = time.Second
 
-// carryOther brings another message's transaction on. That nobody can be reached
-// is then not uncertain: nothing of the caller's was signed.
-func (l *Ledger) carryOther(p *pending) error {
-	err := l.carry(p)
+// carryOther brings another message's transaction on. That the ledger refuses it is
+// its author's affair.
+func (l *Ledger) carryOther(ctx context.Context, p *pending) error {
+	err := l.carryOn(ctx, p)
 	if errors.Is(err, ErrRefused) {
 		return nil
-	}
-	if errors.Is(err, ledger.ErrUncertain) {
-		return fmt.Errorf("%w: an earlier message %d of channel %s is not decided, and no node answers", ledger.ErrUnavailable, p.message.Number(), p.message.Channel())
 	}
 	return err
 }
 
 // carryCreations brings on every creation that holds money, also those that nobody
-// waits for any more.
+// waits for any more; once for each milestone, whoever asks.
 func (l *Ledger) carryCreations(ctx context.Context) error {
+	l.creations.Lock()
+	defer l.creations.Unlock()
+	now := l.now()
+	if now == l.carried {
+		return nil
+	}
+	l.carried = now
 	rows, err := l.db.Read().QueryContext(ctx, "SELECT "+pendingColumns+" FROM pending WHERE number = 0 AND dead = 0")
 	if err != nil {
 		return unreadable(ctx, err)
@@ -113,7 +119,7 @@ func (l *Ledger) carryCreations(ctx context.Context) error {
 		return unreadable(ctx, err)
 	}
 	for _, p := range all {
-		if err := l.carryOther(p); err != nil {
+		if err := l.carryOther(ctx, p); err != nil {
 			return err
 		}
 	}
