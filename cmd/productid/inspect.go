@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/pkg/bundle"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -20,7 +21,7 @@ func (a *app) inspect() *cobra.Command {
 	var trust trustFlags
 	c := &cobra.Command{
 		Use: "inspect TEXT|FILE|-", Short: "Say in words what something is, and whether it holds",
-		Long: `Takes a tap URL, a card id, a channel, a capability, a receipt, a proof, a checkpoint, a record, a message, an APDU or an
+		Long: `Takes a tap URL, a card id, a channel, a capability, a receipt, a bundle, a proof, a checkpoint, a record, a message, an APDU or an
 NDEF message (bytes in hex, base64url or as a file), and says what it is, what stands in it and whether it holds. Where a
 data folder is at hand its ledger is asked. Exit code 3 when it does not hold or is nothing known.`,
 		Example: `  productid inspect 'https://tap.example.com/t?i=…&c=…&s=…'
@@ -48,13 +49,13 @@ data folder is at hand its ledger is asked. Exit code 3 when it does not hold or
 // textOrFile is the argument itself, or what stands in the file of that name.
 func (a *app) textOrFile(arg string) ([]byte, error) {
 	if arg == "-" {
-		return a.readInput(arg)
+		return a.readAtMost(arg, bundle.MaxSize+1)
 	}
 	info, err := os.Stat(arg)
 	if err != nil || info.IsDir() {
 		return []byte(arg), nil
 	}
-	return a.readInput(arg)
+	return a.readAtMost(arg, bundle.MaxSize+1)
 }
 
 // The three answers to whether something holds.

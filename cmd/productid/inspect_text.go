@@ -172,6 +172,8 @@ func (in *inspector) object(text string) (finding, bool) {
 		return true
 	}
 	switch {
+	case has("bundle"):
+		return in.bundleOf(text), true
 	case has("message", "proof"):
 		return in.evidence(text), true
 	case has("kind"):

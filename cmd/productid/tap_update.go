@@ -73,16 +73,19 @@ func (a *app) payload(path string) (json.RawMessage, error) {
 }
 
 // readInput reads a file, or standard input for "-"; more than any of our formats holds is cut off and will not parse.
-func (a *app) readInput(path string) ([]byte, error) {
+func (a *app) readInput(path string) ([]byte, error) { return a.readAtMost(path, maxInput) }
+
+// readAtMost reads the first bytes of a file, or of standard input.
+func (a *app) readAtMost(path string, most int64) ([]byte, error) {
 	if path == "-" {
-		return io.ReadAll(io.LimitReader(a.in, maxInput))
+		return io.ReadAll(io.LimitReader(a.in, most))
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxInput))
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 const maxInput = 1 << 20

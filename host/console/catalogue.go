@@ -16,6 +16,7 @@ import (
 	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/bundle"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
@@ -110,6 +111,8 @@ func ofLedgers() []entry {
 	return []entry{
 		is(ledger.ErrUnavailable, Unreachable, "ledger_unavailable", "the ledger does not answer; nothing was written", "see productid ledger info, then run it again"),
 		is(ledger.ErrInvalidProof, No, "invalid_proof", "the proof does not hold under the keys that were trusted", "check which log key or policy you trust; if it is the right one, the receipt is not genuine"),
+		is(bundle.ErrNotRegistered, No, "not_registered", "the issuer's channel on this ledger holds no registration of that card", "check the card, the --issuer, and --data or --ledger"),
+		is(bundle.ErrTooLarge, Failure, "bundle_too_large", "the card's history does not fit into one bundle", "productid ledger prove gives single messages; a mirror gives all of them"),
 		is(ledger.ErrNotListed, Failure, "not_listed", "the channel is not admitted to this ledger", "register the card with productid card personalise"),
 		is(ledger.ErrNoChannel, No, "no_channel", "this ledger has no message of that channel", "check the id, and --data or --ledger"),
 		is(ledger.ErrNoMessage, No, "no_message", "the channel ends before that number", "productid channel read shows how far it goes"),
