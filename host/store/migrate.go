@@ -37,6 +37,7 @@ func readMigrations(files fs.FS) ([]migration, error) {
 type dialect struct {
 	tables string // counts the schema's tables, and those that are named schema_version
 	spell  func(migration string) string
+	lock   string // keeps running programs from writing while a schema changes
 }
 
 // SQLite's words are those in which migrations are written. PostgreSQL spells the
@@ -45,6 +46,7 @@ var (
 	sqliteDialect = dialect{
 		tables: "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_schema WHERE type = 'table'",
 		spell:  func(text string) string { return text },
+		lock:   "SELECT 1", // BEGIN IMMEDIATE has taken it
 	}
 	postgresDialect = dialect{
 		tables: "SELECT count(*), count(*) FILTER (WHERE tablename = 'schema_version') FROM pg_tables WHERE schemaname = current_schema()",
@@ -53,6 +55,7 @@ var (
 			text = integerType.ReplaceAllString(text, "BIGINT")
 			return blobType.ReplaceAllString(text, "BYTEA")
 		},
+		lock: "SELECT 1 FROM schema_version WHERE version = 1 FOR UPDATE",
 	}
 	integerType  = regexp.MustCompile(`\bINTEGER\b`)
 	blobType     = regexp.MustCompile(`\bBLOB\b`)
@@ -72,6 +75,11 @@ func (d dialect) migrate(ctx context.Context, tx *sql.Tx, known []migration) err
 	for i, name := range seen {
 		if name != known[i].name {
 			return fmt.Errorf("%w: its schema %d is %s, expected %s", ErrForeign, i+1, name, known[i].name)
+		}
+	}
+	if len(seen) < len(known) {
+		if _, err := tx.ExecContext(ctx, d.lock); err != nil {
+			return err
 		}
 	}
 	for i, m := range known[len(seen):] {

@@ -21,6 +21,7 @@ type postgres struct {
 	config   *pgx.ConnConfig
 	schema   string
 	existing bool // is not to be created
+	answer   time.Duration
 }
 
 // A parameter is a setting that every connection asks for and reads back; without a
@@ -30,7 +31,8 @@ type parameter struct{ name, value, readsBack string }
 const (
 	// lockWithin bounds the wait for the write lock, as busy_timeout does on SQLite.
 	lockWithin = "15s"
-	// statementWithin bounds one statement of a transaction that writes.
+	// statementWithin bounds one statement of a transaction that writes, but not
+	// COMMIT, which may wait for a standby.
 	statementWithin = "30s"
 	// idleWithin is how long a transaction that does nothing may hold the lock.
 	idleWithin = "1min"
@@ -102,16 +104,17 @@ func newPostgres(name string, o Options) (*postgres, error) {
 	if config.ConnectTimeout == 0 || config.ConnectTimeout > connectWithin {
 		config.ConnectTimeout = connectWithin
 	}
-	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &patient{Conn: conn, within: answerWithin}, nil
-	}
 	config.OnNotice = keepWarning
-	return &postgres{config, o.Schema, o.Existing}, nil
+	return &postgres{config, o.Schema, o.Existing, answerWithin}, nil
+}
+
+func (p *postgres) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &patient{Conn: conn, within: p.answer}, nil
 }
 
 // connector returns what makes connections that begin transactions so.
@@ -127,8 +130,9 @@ func (p *postgres) connector(begin string, parameters []parameter) *sessions {
 			config.RuntimeParams[s.name] = s.value
 		}
 	}
+	config.DialFunc = p.dial
 	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return validate(ctx, conn, parameters) }
-	return &sessions{Connector: stdlib.GetConnector(*config, stdlib.OptionAfterConnect(keepEveryCharacter)), begin: begin}
+	return &sessions{Connector: stdlib.GetConnector(*config), begin: begin}
 }
 
 // validate refuses a connection to a standby, whose state is an older one, and one
@@ -166,11 +170,11 @@ func (p *postgres) pools(context.Context) (write, read *sql.DB, err error) {
 }
 
 // prepare makes the schema this program's. An advisory lock keeps others from
-// making it at once, and the write lock running programs from writing meanwhile.
-func (p *postgres) prepare(ctx context.Context, _ *DB, known []migration) error {
-	db := sql.OpenDB(p.connector("BEGIN", p.parameters(false)))
-	defer db.Close()
-	tx, err := db.BeginTx(ctx, nil)
+// making it at once.
+func (p *postgres) prepare(ctx context.Context, db *DB, known []migration) error {
+	maker := sql.OpenDB(p.connector("BEGIN", p.parameters(false)))
+	defer maker.Close()
+	tx, err := maker.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -184,23 +188,23 @@ func (p *postgres) prepare(ctx context.Context, _ *DB, known []migration) error 
 	if err := postgresDialect.migrate(ctx, tx, known); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return db.notCommitted(err)
+	}
+	return nil
 }
 
-// create makes an absent schema, or takes the write lock of one that is there.
+// create makes an absent schema.
 func (p *postgres) create(ctx context.Context, tx *sql.Tx) error {
-	var schema, versioned bool
-	row := tx.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($1 || '.schema_version') IS NOT NULL", p.schema)
-	if err := row.Scan(&schema, &versioned); err != nil {
+	var schema, tables bool
+	row := tx.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1)", p.schema)
+	if err := row.Scan(&schema, &tables); err != nil {
 		return err
 	}
 	switch {
-	case versioned:
-		_, err := tx.ExecContext(ctx, "SELECT 1 FROM schema_version FOR UPDATE")
-		return err
-	case p.existing:
-		return fmt.Errorf("%w: it has no schema %s", ErrMissing, p.schema)
-	case schema: // its owner made it for us
+	case p.existing && !tables:
+		return fmt.Errorf("%w: it has no schema %s, or nothing in it", ErrMissing, p.schema)
+	case schema: // perhaps its owner made it for us
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, "CREATE SCHEMA "+p.schema)
@@ -208,9 +212,9 @@ func (p *postgres) create(ctx context.Context, tx *sql.Tx) error {
 }
 
 // notCommitted reports whether the server said that it rolled back, or was never
-// asked. A connection that was lost, by whatever cause, says nothing.
+// asked. A connection that was lost meanwhile, by whatever cause, says nothing.
 func (*postgres) notCommitted(err error) bool {
-	if errors.Is(err, errRolledBack) || pgconn.SafeToRetry(err) {
+	if errors.Is(err, errRolledBack) || errors.Is(err, errNotSent) {
 		return true
 	}
 	reported, ok := errors.AsType[*pgconn.PgError](err)

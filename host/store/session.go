@@ -67,6 +67,8 @@ func (s *session) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, e
 type transaction struct{ session *session }
 
 var (
+	// errNotSent is a COMMIT that no server has seen.
+	errNotSent = errors.New("connection was lost before COMMIT")
 	// errRolledBack is a COMMIT that the server answered with ROLLBACK.
 	errRolledBack = errors.New("the server rolled back")
 	// errWarned is a COMMIT with a warning: the server stopped waiting for a standby
@@ -74,8 +76,13 @@ var (
 	errWarned = errors.New("committed with a warning")
 )
 
+// Commit asks once. What pgconn says of an error being safe to retry is no help: a
+// connection that it lost while it waited is, to it, one that was closed before.
 func (t transaction) Commit() error {
 	wire := t.session.wire()
+	if wire.IsClosed() {
+		return errNotSent
+	}
 	delete(wire.CustomData(), warningKey)
 	results, err := wire.Exec(context.Background(), "COMMIT").ReadAll()
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,47 +118,73 @@ func TestNewFileBelongsToItsOwner(t *testing.T) {
 	}
 }
 
-func TestOpenNamesWhatIsWrongWithAFile(t *testing.T) {
-	newer := schema()
-	newer["002_more.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE more (x)")}
-	other := fstest.MapFS{"001_other.sql": {Data: []byte("CREATE TABLE other (x)")}}
-	made := func(files fstest.MapFS) func(t *testing.T, path string) {
-		return func(t *testing.T, path string) {
-			db, err := Open(t.Context(), path, Options{Migrations: files})
-			require.NoError(t, err)
-			require.NoError(t, db.Close())
-		}
+// makeStrange makes a schema that has a table and is not ours.
+func makeStrange(t *testing.T, path string) {
+	driver, create := "sqlite", "CREATE TABLE theirs (x INTEGER)"
+	if isURL(path) {
+		driver, create = "pgx", "CREATE SCHEMA entries; CREATE TABLE entries.theirs (x INTEGER)"
 	}
+	db, err := sql.Open(driver, path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), create)
+	require.NoError(t, errors.Join(err, db.Close()))
+}
+
+// makeWith returns what makes a database by other migrations.
+func makeWith(files fstest.MapFS) func(t *testing.T, path string) {
+	return func(t *testing.T, path string) {
+		db, err := Open(t.Context(), path, Options{Migrations: files, Schema: testSchema})
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+	}
+}
+
+func TestOpenNamesWhatIsWrongWithASchema(t *testing.T) { onBoth(t, wrongSchemas) }
+
+func wrongSchemas(t *testing.T, fresh func(testing.TB) string) {
+	newer := schema()
+	newer["002_more.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE more (x INTEGER)")}
+	other := fstest.MapFS{"001_other.sql": {Data: []byte("CREATE TABLE other (x INTEGER)")}}
 	for _, row := range []struct {
 		name string
 		make func(t *testing.T, path string)
 		want error
 	}{
-		{"newer schema", made(newer), ErrNewerSchema},
-		{"another schema", made(other), ErrForeign},
+		{"newer schema", makeWith(newer), ErrNewerSchema},
+		{"another schema", makeWith(other), ErrForeign},
 		{"somebody else's database", makeStrange, ErrForeign},
-		{"text", func(t *testing.T, path string) {
-			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database. ", 999)), 0o600))
-		}, ErrCorrupt},
-		{"damaged", func(t *testing.T, path string) { made(schema())(t, path); overwrite(t, path, 100, 4000) }, ErrCorrupt},
-		{"cut", func(t *testing.T, path string) { made(schema())(t, path); require.NoError(t, os.Truncate(path, 4096)) }, ErrCorrupt},
+		{"nothing there", func(*testing.T, string) {}, ErrMissing},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "test.db")
+			path := fresh(t)
 			row.make(t, path)
-			_, err := Open(t.Context(), path, Options{Migrations: schema()})
+			_, err := Open(t.Context(), path, Options{Migrations: schema(), Schema: testSchema, Existing: true})
 			assert.ErrorIs(t, err, row.want)
 		})
 	}
 }
 
-// makeStrange makes a database that has a table and is not ours.
-func makeStrange(t *testing.T, path string) {
-	db, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), "CREATE TABLE theirs (x)")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
+func TestOpenNamesWhatIsWrongWithAFile(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		make func(t *testing.T, path string)
+	}{
+		{"text", func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database. ", 999)), 0o600))
+		}},
+		{"damaged", func(t *testing.T, path string) { makeWith(schema())(t, path); overwrite(t, path, 100, 4000) }},
+		{"cut", func(t *testing.T, path string) {
+			makeWith(schema())(t, path)
+			require.NoError(t, os.Truncate(path, 4096))
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			path := freshFile(t)
+			row.make(t, path)
+			_, err := Open(t.Context(), path, Options{Migrations: schema()})
+			assert.ErrorIs(t, err, ErrCorrupt)
+		})
+	}
 }
 
 func overwrite(t *testing.T, path string, offset int64, n int) {

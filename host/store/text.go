@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // nul has no place in PostgreSQL's text. A noncharacter stands for it, which no text
@@ -16,48 +16,58 @@ const (
 	standsFor = "\uFFFF"
 )
 
-var errNoncharacter = errors.New("text holds the noncharacter U+FFFF")
-
-// keepEveryCharacter lets a connection write and read nul in text.
-func keepEveryCharacter(_ context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{Name: "text", OID: pgtype.TextOID, Codec: textCodec{}})
+// CheckNamedValue puts the stand-in for nul into text.
+func (s *session) CheckNamedValue(v *driver.NamedValue) error {
+	text, isText := v.Value.(string)
+	if !isText {
+		return s.Conn.CheckNamedValue(v)
+	}
+	if strings.Contains(text, standsFor) {
+		return errors.New("text holds the noncharacter U+FFFF")
+	}
+	v.Value = strings.ReplaceAll(text, nul, standsFor)
 	return nil
 }
 
-type textCodec struct{ pgtype.TextCodec }
-
-// PlanEncode plans to write a string.
-func (c textCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
-	if _, isText := value.(string); isText {
-		return withoutNul{}
-	}
-	return c.TextCodec.PlanEncode(m, oid, format, value)
+// QueryContext returns rows with text as it was.
+func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return asItWas(s.Conn.QueryContext(ctx, query, args))
 }
 
-// PlanScan plans to read a string.
-func (c textCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
-	if _, isText := target.(*string); isText {
-		return withNul{}
+// PrepareContext compiles a statement whose rows hold text as it was.
+func (s *session) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	stmt, err := s.Conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
 	}
-	return c.TextCodec.PlanScan(m, oid, format, target)
+	return statement{stmt.(*stdlib.Stmt)}, nil
 }
 
-type withoutNul struct{}
+type statement struct{ *stdlib.Stmt }
 
-func (withoutNul) Encode(value any, buf []byte) ([]byte, error) {
-	text := value.(string)
-	if strings.Contains(text, standsFor) {
-		return nil, errNoncharacter
-	}
-	return append(buf, strings.ReplaceAll(text, nul, standsFor)...), nil
+// QueryContext returns rows with text as it was.
+func (s statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return asItWas(s.Stmt.QueryContext(ctx, args))
 }
 
-type withNul struct{}
-
-func (withNul) Scan(src []byte, into any) error {
-	if src == nil {
-		return errors.New("no text")
+func asItWas(found driver.Rows, err error) (driver.Rows, error) {
+	if err != nil {
+		return nil, err
 	}
-	*into.(*string) = strings.ReplaceAll(string(src), standsFor, nul)
+	return rows{found.(*stdlib.Rows)}, nil
+}
+
+type rows struct{ *stdlib.Rows }
+
+// Next reads one row.
+func (r rows) Next(into []driver.Value) error {
+	if err := r.Rows.Next(into); err != nil {
+		return err
+	}
+	for i, value := range into {
+		if text, isText := value.(string); isText {
+			into[i] = strings.ReplaceAll(text, standsFor, nul)
+		}
+	}
 	return nil
 }

@@ -2,6 +2,10 @@
 // binary, in a temporary folder and on a Unix socket that nobody else can reach. It
 // never touches a server of the machine's.
 //
+// The shared server keeps its data in memory where there is enough (/dev/shm): a
+// killed process loses nothing by that, and no test here cuts the power. [PostgresWith]
+// keeps them on the disk, which is what a benchmark has to measure.
+//
 // # Limitations
 //
 // The server is stopped, and its folder removed, by a shell that waits for the end
@@ -45,7 +49,7 @@ var shared struct {
 // fails when PRODUCTID_REQUIRE is all.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = start(durable...) })
+	shared.once.Do(func() { shared.server, shared.err = start(memory(), durable...) })
 	if errors.Is(shared.err, errNotInstalled) {
 		skip(t)
 	}
@@ -84,15 +88,36 @@ END $$`
 // settings ("fsync=off") for this test alone.
 func PostgresWith(t testing.TB, settings ...string) string {
 	t.Helper()
-	s, err := start(settings...)
+	return ownServer(t, settings...).fresh(t)
+}
+
+// Standby returns the URL of a database on a server of this test that is a standby:
+// it may be read and not written.
+func Standby(t testing.TB) string {
+	t.Helper()
+	s := ownServer(t)
+	place := s.fresh(t)
+	s.crash(t)
+	if err := os.WriteFile(filepath.Join(s.data(), "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.run(); err != nil {
+		t.Fatal("starting a standby: ", err)
+	}
+	return place
+}
+
+func ownServer(t testing.TB, settings ...string) *server {
+	t.Helper()
+	s, err := start("", settings...)
 	if errors.Is(err, errNotInstalled) {
 		skip(t)
 	}
 	if err != nil {
 		t.Fatal("starting PostgreSQL: ", err)
 	}
-	t.Cleanup(s.stop)
-	return s.fresh(t)
+	t.Cleanup(func() { s.stop() })
+	return s
 }
 
 // Restart kills the server of this test binary as a power cut does, every process at
@@ -134,8 +159,19 @@ type server struct {
 	gone     chan struct{}       // closed when the shell has ended
 }
 
-// start makes a server and waits until it takes connections.
-func start(settings ...string) (*server, error) {
+// memory is a folder in memory, or "".
+func memory() string {
+	const place, enough = "/dev/shm", 1 << 30
+	var free syscall.Statfs_t
+	if syscall.Statfs(place, &free) != nil || uint64(free.Bsize)*free.Bavail < enough {
+		return ""
+	}
+	return place
+}
+
+// start makes a server with its data in a folder, where "" is the usual one for what
+// is temporary, and waits until it takes connections.
+func start(where string, settings ...string) (*server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -146,7 +182,7 @@ func start(settings ...string) (*server, error) {
 			return nil, err
 		}
 	}
-	if s.dir, err = os.MkdirTemp("", "postgres-"); err != nil {
+	if s.dir, err = os.MkdirTemp(where, "postgres-"); err != nil {
 		return nil, err
 	}
 	if s.owner != nil {
@@ -211,7 +247,7 @@ func (s *server) command(program string, args ...string) *exec.Cmd {
 
 func (s *server) owned(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = s.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGHOST=" + s.dir, "PGUSER=postgres"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGHOST=" + s.dir, "PGUSER=postgres", "PGOPTIONS=-c default_transaction_read_only=off"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner, Setpgid: true}
 	return cmd
 }
