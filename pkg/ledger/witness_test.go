@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/stardust/stardusttest"
@@ -142,6 +143,33 @@ func TestCosignaturesAreFound(t *testing.T) {
 	_, err = ledger.Cosignatures(bytes.Repeat([]byte("x"), 1<<15), one.VerifierKey())
 	assert.ErrorIs(t, err, ledger.ErrInvalidProof)
 	_, err = ledger.Cosignatures(checkpoint, "no key")
+	assert.Error(t, err)
+}
+
+// TestCosignaturesOfOtherLengthsAreRefused: behind the right name and id.
+func TestCosignaturesOfOtherLengthsAreRefused(t *testing.T) {
+	one := witness(t, 7)
+	signed, err := ledger.SignCheckpoint(ledger.Checkpoint{Origin: origin, Size: 5}, signer(t, signerKey))
+	require.NoError(t, err)
+	line, err := one.Cosign(signed, cosignedAt)
+	require.NoError(t, err)
+	whole, err := base64.StdEncoding.DecodeString(strings.TrimSpace(strings.Fields(string(line))[2]))
+	require.NoError(t, err)
+	for _, n := range []int{5, 11, 12, 75, 77} {
+		resized := fmt.Appendf(nil, "— %s %s\n", one.Name(), base64.StdEncoding.EncodeToString(append(whole, 0)[:n]))
+		found, err := ledger.Cosignatures(append(bytes.Clone(signed), resized...), one.VerifierKey())
+		assert.ErrorIs(t, err, ledger.ErrInvalidProof, "%d bytes", n)
+		assert.Empty(t, found)
+	}
+}
+
+func TestCosignaturesHaveALimit(t *testing.T) {
+	text := origin + "\n5\n" + (ledger.Checkpoint{}).Root.String() + "\n" + strings.Repeat("x", 16<<10) + "\n"
+	signed, err := note.Sign(&note.Note{Text: text}, signer(t, signerKey))
+	require.NoError(t, err)
+	_, err = ledger.Cosignatures(signed, witness(t, 7).VerifierKey())
+	assert.ErrorIs(t, err, ledger.ErrInvalidProof)
+	_, err = witness(t, 7).Cosign(signed, cosignedAt)
 	assert.Error(t, err)
 }
 
