@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/devnet"
 )
 
 // demoTemplate is where the demonstration's card leads; nobody need answer there.
@@ -17,11 +22,13 @@ func (a *app) demo() *cobra.Command {
 		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
 ledger, locks it, taps it, records the tap, and shows that the same URL is refused. One line per step: what was proved and
 how long it took. --reader sim starts the virtual card over TCP. With any other --reader it does all that with the card on
-your reader: that card is then locked for ever.
+your reader: that card is then locked for ever. --ledger stardust tells the same story on a private IOTA Stardust network, which
+is started for it (make devnet builds it) and is gone at the end too.
 
 Everything is in a folder of its own, gone at the end, unless --data is given here: the demonstration never writes into the
 installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
-		Example:     "  productid demo --once",
+		Example: `  productid demo --once
+  productid demo --once --ledger stardust`,
 		Annotations: map[string]string{typedOnly: "data ledger issuer"},
 		Args:        arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -31,6 +38,11 @@ installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 				return err
 			}
 			defer end()
+			down, err := a.demoNetwork(c.Context())
+			if err != nil {
+				return err
+			}
+			defer down()
 			d, err := a.startDemo(c)
 			if err != nil {
 				return err
@@ -52,6 +64,26 @@ func (a *app) demoFolder(c *cobra.Command) (end func(), err error) {
 		return func() {}, nil
 	}
 	return a.temporaryFolder()
+}
+
+// demoNetwork starts a network in the demonstration's folder where --ledger is just "stardust", and makes that the ledger.
+func (a *app) demoNetwork(ctx context.Context) (down func(), err error) {
+	if a.flags.ledger != kindStardust {
+		return func() {}, nil
+	}
+	begin := now()
+	programs, err := a.devnetPrograms()
+	if err != nil {
+		return nil, err
+	}
+	n, err := devnet.Up(ctx, devnet.Options{Programs: programs, Dir: filepath.Join(a.flags.data, "devnet"), Bound: true})
+	if err != nil {
+		return nil, err
+	}
+	a.flags.ledger = "stardust:" + n.Nodes[0].REST + "?inx=" + n.Nodes[0].INX
+	a.flags.fundingKey = filepath.Join(n.Dir, devnet.FundingKey)
+	a.console.Proved(console.Step{Code: "network", Name: "network up", Detail: n.Name + ", one node, a milestone each second", Took: now().Sub(begin)})
+	return func() { n.Down() }, nil // it goes with its folder, whatever it says
 }
 
 // temporaryFolder makes the data folder one that is gone at the end.

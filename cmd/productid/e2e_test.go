@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/devnet/devnettest"
 	"github.com/productid/productid/host/pcsc"
 )
 
@@ -71,4 +72,12 @@ func TestDemoThroughPCSC(t *testing.T) {
 func TestDemoThroughTCP(t *testing.T) {
 	inSourceTree(t)
 	require.Contains(t, tell(t, "--reader", "sim"), "reader found: virtual card over TCP 127.0.0.1:")
+}
+
+func TestDemoOnStardust(t *testing.T) {
+	devnettest.Programs(t)
+	inSourceTree(t)
+	out := tell(t, "--reader", "sim", "--ledger", "stardust")
+	require.Contains(t, out, "network up: devnet-")
+	require.Regexp(t, `recorded with receipt: message 1 of the card's channel, block \d+ of milestone \d+ of devnet-`, out)
 }

@@ -80,11 +80,7 @@ func (p proved) words(w io.Writer) {
 // checkBook checks a whole ledger: a log of one's own by its file, any other as its readers do.
 func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags) error {
 	begin := time.Now()
-	check := checkOwn
-	if b.log == nil {
-		check = a.checkServed
-	}
-	v, err := check(ctx, b, trust, func(done uint64) { a.console.Working(fmt.Sprintf("checking message %d", done)) })
+	v, err := a.checkAll(ctx, b, trust, func(done uint64) { a.console.Working(fmt.Sprintf("checking message %d", done)) })
 	if err != nil {
 		return fmt.Errorf("checking the ledger: %w", err)
 	}
@@ -94,14 +90,17 @@ func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags) error {
 	return console.Answered{Exit: console.No}
 }
 
-func checkOwn(ctx context.Context, b *book, _ trustFlags, progress func(uint64)) (checkView, error) {
+func (a *app) checkAll(ctx context.Context, b *book, trust trustFlags, progress func(uint64)) (checkView, error) {
+	if b.log == nil {
+		return a.checkProofs(ctx, b, trust, progress)
+	}
 	report, err := b.log.Check(ctx, func(done, _ uint64) { progress(done) })
 	return checkView{Holds: report.Clean(), Messages: report.Size, Channels: report.Channels, Root: report.Root.String(),
 		Findings: report.Findings, Further: report.Further}, err
 }
 
-func (a *app) checkServed(ctx context.Context, b *book, trust trustFlags, progress func(uint64)) (checkView, error) {
-	policy, _, err := trust.policy(ctx, a)
+func (a *app) checkProofs(ctx context.Context, b *book, trust trustFlags, progress func(uint64)) (checkView, error) {
+	policy, _, err := trust.policyOn(ctx, a, b)
 	if err != nil {
 		return checkView{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
@@ -18,14 +19,16 @@ import (
 // book is an opened ledger of whatever kind, with what verbs need beside the contract.
 type book struct {
 	ledger.Ledger
-	registry.Lister           // nil where nothing can be written
-	log             *tlog.Log // nil where the ledger is no log of ours
+	registry.Lister                  // nil where nothing can be written
+	log             *tlog.Log        // nil where the ledger is no log of ours
+	stardust        *stardust.Ledger // nil where it is not on such a network
 }
 
 // The kinds of ledgers that --ledger can name.
 const (
 	kindSQLite   = "sqlite"
 	kindPostgres = "postgres"
+	kindStardust = "stardust"
 	kindServed   = "https"
 )
 
@@ -55,10 +58,15 @@ func (a *app) ledgerPlace() (place, error) {
 		return place{kindSQLite, rest}, nil
 	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
 		return place{kindPostgres, text}, nil
+	case scheme == kindStardust:
+		if _, err := stardustNodes(rest); err != nil {
+			return place{}, err
+		}
+		return place{kindStardust, rest}, nil
 	case (scheme == "https" || scheme == "http") && strings.HasPrefix(rest, "//"):
 		return place{kindServed, text}, nil
 	}
-	return place{}, console.Misuse("opening the ledger", "malformed: --ledger names none", "give sqlite:PATH, postgres://HOST/DATABASE, or https://… to read what others serve")
+	return place{}, console.Misuse("opening the ledger", "malformed: --ledger names none", "give sqlite:PATH, postgres://HOST/DATABASE, "+stardustForm+", or https://… to read what others serve")
 }
 
 // registryName is where the registry is: beside the log where several processes share that, else in the data folder.
@@ -70,8 +78,11 @@ func (a *app) registryName(p place) string {
 }
 
 // openBook opens the ledger alone. Only an installation that begins has none yet.
-func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, begins bool) (*book, error) {
-	if p.kind == kindServed {
+func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, authors *secrets.Authors, begins bool) (*book, error) {
+	switch p.kind {
+	case kindStardust:
+		return a.openStardust(ctx, p, own, authors)
+	case kindServed:
 		return nil, console.Misuse("opening the ledger "+p.String(), "others serve it, and it can only be read: this verb needs the installation's own",
 			"give --ledger sqlite:PATH or postgres://…, or none for the one in the data folder; channel read, ledger get, prove, info and verify read what others serve")
 	}
@@ -126,5 +137,5 @@ func (a *app) openOwn(ctx context.Context, p place, _ trustFlags) (*book, error)
 	if err != nil {
 		return nil, err
 	}
-	return a.openBook(ctx, p, own, false)
+	return a.openBook(ctx, p, own, secrets.NewAuthors(own), false)
 }

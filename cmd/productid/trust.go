@@ -42,6 +42,13 @@ func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, 
 	case f.origin != "" || f.key != "":
 		return ledger.Policy{}, "", console.Misuse(what, "--origin and --key go together", "give both, or --policy FILE")
 	}
+	p, err := a.ledgerPlace()
+	if err != nil {
+		return ledger.Policy{}, "", err
+	}
+	if p.kind == kindStardust {
+		return a.ownCoordinator(ctx, p)
+	}
 	own, err := a.loadSecrets(ctx)
 	if err != nil {
 		return ledger.Policy{}, "", err
@@ -52,4 +59,23 @@ func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, 
 	}
 	log := ledger.LogKey{Origin: signer.Name(), Key: signer.VerifierKey()}
 	return ledger.Policy{Logs: []ledger.LogKey{log}}, "the own log of " + a.flags.data, nil
+}
+
+// policyOn is policy where the ledger is open already.
+func (f trustFlags) policyOn(ctx context.Context, a *app, b *book) (ledger.Policy, string, error) {
+	if f.chosen() || b.stardust == nil {
+		return f.policy(ctx, a)
+	}
+	policy, err := b.coordinator(ctx)
+	return policy, "the coordinator that the nodes of --ledger follow", err
+}
+
+// ownCoordinator trusts whom the nodes of the installation's own ledger follow.
+func (a *app) ownCoordinator(ctx context.Context, p place) (ledger.Policy, string, error) {
+	b, err := a.openOwn(ctx, p, trustFlags{})
+	if err != nil {
+		return ledger.Policy{}, "", err
+	}
+	defer b.Close() // nothing was written
+	return trustFlags{}.policyOn(ctx, a, b)
 }

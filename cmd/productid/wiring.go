@@ -49,7 +49,7 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.ledger, err = a.openBook(ctx, p, own, begins || o == create && own.Restored.IsZero() && a.neverOpened(p)); err != nil {
+	if h.ledger, err = a.openBook(ctx, p, own, h.authors, begins || o == create && own.Restored.IsZero() && a.neverOpened(p)); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx, a.registryName(p), a.console); err != nil {
@@ -140,8 +140,9 @@ func (a *app) leftBehind() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, file := range []string{p.name, a.registryName(p)} {
-		if _, err := os.Lstat(file); p.kind == kindSQLite && !errors.Is(err, fs.ErrNotExist) {
+	files := map[string][]string{kindSQLite: {p.name, a.registryName(p)}, kindStardust: {a.archivePath(), a.registryName(p)}}
+	for _, file := range files[p.kind] {
+		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 			return file, nil // what cannot be looked at is taken to be there
 		}
 	}
@@ -170,6 +171,9 @@ func (a *app) createSecrets(ctx context.Context) (secrets.Secrets, error) {
 	tag := make([]byte, 4)
 	rand.Read(tag) // never errs
 	own, err := secrets.New(fmt.Sprintf("productid-%x", tag), a.flags.issuerName, a.flags.issuerURL, rand.Reader, time.Now())
+	if err == nil {
+		err = a.addFunding(&own)
+	}
 	if err == nil {
 		err = safe.Create(own)
 	}

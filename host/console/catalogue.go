@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/productid/productid/host/devnet"
+	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
@@ -30,7 +31,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -93,6 +94,16 @@ func ofFiles() []entry {
 		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
 		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),
 		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
+	}
+}
+
+func ofNetworks() []entry {
+	return []entry{
+		is(stardust.ErrNoFunds, Failure, "no_funds", "the funding address cannot pay another channel's deposit; nothing was written", "send tokens to the address that productid ledger info shows, then run it again"),
+		is(stardust.ErrOtherNetwork, Failure, "other_network", "the archive is another network's or issuer's, or the nodes have lost what it has seen", "check --ledger, --funding-key and --data: they belong together"),
+		is(stardust.ErrMissing, Failure, "history_missing", "a part of the history is neither in the archive nor on the nodes", "productid ledger import fills it from another installation's export"),
+		is(stardust.ErrNoAuthor, Failure, "no_author", "the channel's secrets are not here, so nobody can sign its transaction", "write where the channel's secrets are"),
+		is(stardust.ErrRefused, Failure, "refused", "the network refused the transaction for good; the number is free", "run it again"),
 	}
 }
 
