@@ -31,7 +31,7 @@ func (r *Registry) read(ctx context.Context, statement *sql.Stmt, key []byte) (r
 		return reading{}, nil
 	}
 	if err != nil {
-		return reading{}, fmt.Errorf("reading card: %w", err)
+		return reading{}, fmt.Errorf("reading card: %w", unanswered(err))
 	}
 	return r.readingOf(values)
 }
@@ -186,13 +186,13 @@ func (r *Registry) list(ctx context.Context, q querier, first, last byte) (listi
 	rows, err := q.QueryContext(ctx, "SELECT id, issuer, number FROM cards WHERE id >= $1 AND id < $2 ORDER BY id",
 		[]byte{first}, append([]byte{last}, behind...))
 	if err != nil {
-		return l, fmt.Errorf("listing cards: %w", err)
+		return l, fmt.Errorf("listing cards: %w", unanswered(err))
 	}
 	defer rows.Close()
 	for rows.Next() {
 		values := make([]any, 3)
 		if err := rows.Scan(pointers(values)...); err != nil {
-			return l, fmt.Errorf("listing cards: %w", err)
+			return l, fmt.Errorf("listing cards: %w", unanswered(err))
 		}
 		id := values[0].([]byte) // the column's, and the range's, type
 		l.cards[id[0]].toggle(r.sealer, "cards", values...)

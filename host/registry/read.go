@@ -181,14 +181,14 @@ func (r *Registry) readIssuers(ctx context.Context, q querier, c catalogue) ([]r
 func (r *Registry) selectIssuers(ctx context.Context, q querier, total *catalogue) ([]record.Issuer, error) {
 	rows, err := q.QueryContext(ctx, selectIssuers)
 	if err != nil {
-		return nil, fmt.Errorf("reading issuers: %w", err)
+		return nil, fmt.Errorf("reading issuers: %w", unanswered(err))
 	}
 	defer rows.Close()
 	var issuers []record.Issuer
 	for rows.Next() {
 		values := make([]any, len(names(issuerColumns)))
 		if err := rows.Scan(pointers(values)...); err != nil {
-			return nil, fmt.Errorf("reading issuers: %w", err)
+			return nil, fmt.Errorf("reading issuers: %w", unanswered(err))
 		}
 		if !r.sealer.sealed("issuers", values) {
 			return nil, &altered{Tampered{"issuers", keyText(values[0]), "is not as it was written"}}
@@ -198,7 +198,7 @@ func (r *Registry) selectIssuers(ctx context.Context, q querier, total *catalogu
 		issuers = append(issuers, i)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading issuers: %w", err)
+		return nil, fmt.Errorf("reading issuers: %w", unanswered(err))
 	}
 	return issuers, nil
 }
@@ -207,7 +207,7 @@ func (r *Registry) selectIssuers(ctx context.Context, q querier, total *catalogu
 func (r *Registry) Rejections(ctx context.Context) ([]record.Rejection, error) {
 	rows, err := r.db.Read().QueryContext(ctx, "SELECT "+rejectionColumns+" FROM rejections ORDER BY idx")
 	if err != nil {
-		return nil, fmt.Errorf("reading rejections: %w", err)
+		return nil, fmt.Errorf("reading rejections: %w", unanswered(err))
 	}
 	defer rows.Close()
 	var list []record.Rejection
@@ -215,7 +215,7 @@ func (r *Registry) Rejections(ctx context.Context) ([]record.Rejection, error) {
 		var one record.Rejection
 		var id []byte
 		if err := rows.Scan(&one.Index, &id, &one.Number, &one.Kind, &one.Reason); err != nil {
-			return nil, fmt.Errorf("reading rejections: %w", err)
+			return nil, fmt.Errorf("reading rejections: %w", unanswered(err))
 		}
 		copy(one.Channel[:], id)
 		list = append(list, one)

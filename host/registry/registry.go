@@ -184,12 +184,25 @@ func (r *Registry) write(ctx context.Context, do func(*states) error) error {
 		}
 		lost := (*altered)(nil)
 		if !errors.As(err, &lost) {
-			return err
+			return unanswered(err)
 		}
 		if err := r.rebuildAfter(ctx, rebuilt, lost.Tampered); err != nil {
 			return err
 		}
 	}
+}
+
+// unanswered puts ledger.ErrUnavailable before the error of a store that does not answer. What becomes of a write to this cache
+// decides nothing: it is made again. So an outcome that nobody knows is told as just that, without the store's word for it.
+func unanswered(err error) error {
+	err = store.Explain(err)
+	if errors.Is(err, store.ErrUncertain) {
+		return fmt.Errorf("%w: %v", ledger.ErrUnavailable, err)
+	}
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrBusy) {
+		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
+	}
+	return err
 }
 
 // brokenOff ends a batch because one caller's mending did not come to its end.

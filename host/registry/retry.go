@@ -61,14 +61,14 @@ func (r *Registry) retries(ctx context.Context, q querier, taps channel.ID) (map
 	var total sum
 	rows, err := q.QueryContext(ctx, "SELECT taps, key, number FROM retries WHERE taps = $1", taps[:])
 	if err != nil {
-		return nil, total, fmt.Errorf("reading retry keys: %w", err)
+		return nil, total, fmt.Errorf("reading retry keys: %w", unanswered(err))
 	}
 	defer rows.Close()
 	keys := make(map[string]uint64)
 	for rows.Next() {
 		values := make([]any, 3)
 		if err := rows.Scan(pointers(values)...); err != nil {
-			return nil, total, fmt.Errorf("reading retry keys: %w", err)
+			return nil, total, fmt.Errorf("reading retry keys: %w", unanswered(err))
 		}
 		total.toggle(r.sealer, "retries", values...)
 		key, isText := values[1].(string)

@@ -114,7 +114,7 @@ func (r *Registry) readMeta(ctx context.Context, q querier) (meta, error) {
 		return meta{}, &altered{Tampered{"meta", metaKey, "is gone"}}
 	}
 	if err != nil {
-		return meta{}, fmt.Errorf("reading the registry's position: %w", err)
+		return meta{}, fmt.Errorf("reading the registry's position: %w", unanswered(err))
 	}
 	if !r.sealer.sealed("meta", values) {
 		return meta{}, &altered{Tampered{"meta", metaKey, "is not as it was written"}}

@@ -80,7 +80,13 @@ func newShopOn(t testing.TB, l lister, dir string) *shop {
 // openShop opens the service over a ledger, whatever that holds.
 func openShop(t testing.TB, l lister, dir string) *shop {
 	t.Helper()
-	r, err := registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Ledger: l, Master: master()})
+	return openShopIn(t, l, filepath.Join(dir, "registry.db"))
+}
+
+// openShopIn has its registry's place given.
+func openShopIn(t testing.TB, l lister, name string) *shop {
+	t.Helper()
+	r, err := registry.Open(t.Context(), name, registry.Options{Ledger: l, Master: master()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
 	card := taptest.NewCard("validation test")
@@ -94,7 +100,7 @@ func openShop(t testing.TB, l lister, dir string) *shop {
 
 func (s *shop) say(c *recordtest.Chain, body interface{ Encode() ([]byte, error) }) {
 	s.t.Helper()
-	_, err := s.ledger.Submit(context.Background(), c.Say(recordtest.Body(body)))
+	_, err := ledger.Record(context.Background(), s.ledger, c.Say(recordtest.Body(body)))
 	require.NoError(s.t, err)
 }
 
