@@ -135,7 +135,7 @@ func ofLedgers() []entry {
 		is(secrets.ErrNoKey, Failure, "secrets_locked", "the secrets are encrypted, and no key to them was given", "set PRODUCTID_SECRETS_KEY or PRODUCTID_SECRETS_KEY_FILE, or run it where a person can be asked"),
 		is(secrets.ErrWrongKey, Failure, "wrong_secrets_key", "the key or passphrase is not the one it was encrypted with", "check which file, key or passphrase belong together"),
 		is(secrets.ErrWeakKey, Usage, "weak_passphrase", "the passphrase can be guessed", "choose a longer one: openssl rand -base64 24"),
-		is(secrets.ErrBadKey, Usage, "bad_secrets_key", "the key is no age identity", "check it: age-keygen makes one"),
+		is(secrets.ErrBadKey, Usage, "bad_secrets_key", "the key is neither an age identity nor a passphrase of one line", "check it: age-keygen makes one"),
 		is(secrets.ErrTwo, Failure, "two_secrets", "secrets.json and secrets.age are both there and differ", "the encrypted file counts; find out what the plain one holds, and move it away"),
 		is(secrets.ErrElsewhere, Failure, "issuer_elsewhere", "the issuer's secrets are not in this data folder, so nothing can be recorded for it", "record it where that issuer's secrets are; to look at the card needs none"),
 	}

@@ -39,7 +39,7 @@ func (s Secrets) Origin() string {
 }
 
 // WriteBackup stores all secrets in a new file, closed with key. It returns after the file is on the disk and was read back, and
-// never overwrites: a file that is there gives fs.ErrExist.
+// never overwrites: a file that is there gives fs.ErrExist. A crash before that may leave a file that does not open.
 func WriteBackup(path string, all Secrets, key Key, now time.Time) error {
 	if err := writeBackup(path, all, key, now); err != nil {
 		return fmt.Errorf("writing backup %s: %w", path, err)

@@ -20,8 +20,8 @@ var (
 	ErrWrongKey = errors.New("the key does not open the file")
 	// ErrWeakKey refuses to close a file with a passphrase that can be guessed.
 	ErrWeakKey = errors.New("the passphrase is too weak")
-	// ErrBadKey refuses a text that is to be an age identity and is none.
-	ErrBadKey = errors.New("the key is no AGE-SECRET-KEY-1… as age-keygen makes it")
+	// ErrBadKey refuses a text that is to be an age identity and is none, or a passphrase that nobody could type.
+	ErrBadKey = errors.New("the key is neither an AGE-SECRET-KEY-1… nor one line")
 )
 
 // A passphrase has to have so many characters, and so many different ones among them. That keeps out the worst; scrypt makes
@@ -45,7 +45,8 @@ type Key struct {
 }
 
 // ParseKey reads a key: a text that holds an age identity, as age-keygen writes it, is that; any other is a passphrase, without
-// the white space around it. An empty text is ErrNoKey. A weak passphrase opens, and closes nothing.
+// the white space around it. Empty is ErrNoKey, several lines that are no identity are ErrBadKey. A weak passphrase opens, and closes
+// nothing.
 func ParseKey(text string) (Key, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -55,6 +56,9 @@ func ParseKey(text string) (Key, error) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(strings.ToUpper(line), identityPrefix) {
 			return parseIdentity(line)
 		}
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return Key{}, ErrBadKey
 	}
 	return Passphrase(text)
 }

@@ -84,8 +84,17 @@ func (s Safe) Load() (Secrets, error) {
 	return all, nil
 }
 
-// load also returns the key that opened them, which is none when they stand in the clear.
+// load also returns the key that opened them, which is none when they stand in the clear. Another process may put them into the
+// other file just now: they are then looked for once more.
 func (s Safe) load() (Secrets, Key, error) {
+	all, key, err := s.loadNow()
+	if errors.Is(err, fs.ErrNotExist) {
+		all, key, err = s.loadNow()
+	}
+	return all, key, err
+}
+
+func (s Safe) loadNow() (Secrets, Key, error) {
 	encrypted, err := s.Encrypted()
 	if err != nil {
 		return Secrets{}, Key{}, err

@@ -133,6 +133,24 @@ func TestWeakPassphrasesCloseNothing(t *testing.T) {
 	}
 }
 
+func TestAPassphraseIsOneLine(t *testing.T) {
+	_, err := secrets.ParseKey("correct horse\nbattery staple")
+	require.ErrorIs(t, err, secrets.ErrBadKey, "age would not let anybody type it")
+	_, err = secrets.ParseKey("correct horse battery\r\n")
+	require.NoError(t, err)
+}
+
+// A text is a key or is refused, by an error that does not quote it.
+func FuzzParseKey(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := secrets.ParseKey(text)
+		assert.Equal(t, err != nil, k.IsZero())
+		if err != nil && len(text) > 20 {
+			assert.NotContains(t, err.Error(), text)
+		}
+	})
+}
+
 // TestAMistypedIdentityIsNoPassphrase: it would close the secrets under a text that somebody takes for something else.
 func TestAMistypedIdentityIsNoPassphrase(t *testing.T) {
 	_, text := identity(t)
