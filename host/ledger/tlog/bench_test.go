@@ -2,13 +2,13 @@ package tlog
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	merkle "golang.org/x/mod/sumdb/tlog"
 
+	"github.com/productid/productid/host/store/storetest"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -29,33 +29,33 @@ func chains(b *testing.B, l *Log, channels, count int) [][]channel.Message {
 }
 
 // BenchmarkSubmit measures recorded messages with 1, 8 and 64 callers that each
-// submit the next message of their channel and wait for the receipt.
-func BenchmarkSubmit(b *testing.B) { benchmarkSubmit(b, options(b)) }
-
-// BenchmarkSubmitGuarded does so on a log with a guard: one more sync for each batch.
-func BenchmarkSubmitGuarded(b *testing.B) { benchmarkSubmit(b, guarded(b)) }
-
-func benchmarkSubmit(b *testing.B, o Options) {
-	for _, callers := range []int{1, 8, 64, 256} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			if o.Guard != "" {
-				o.Guard = filepath.Join(b.TempDir(), "guard")
-			}
-			l := openWith(b, newPath(b), o)
-			all := chains(b, l, callers, b.N/callers+1)
-			done := make(chan error, callers)
-			b.ReportAllocs()
-			b.ResetTimer()
-			begin := time.Now()
-			for _, messages := range all {
-				go func() { done <- submitAll(b, l, messages) }()
-			}
-			for range callers {
-				require.NoError(b, <-done)
-			}
-			b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "messages/s")
-		})
+// submit the next message of their channel and wait for the receipt, on SQLite and
+// on a PostgreSQL server that shares disk and processors with them.
+func BenchmarkSubmit(b *testing.B) {
+	for name, fresh := range map[string]func(testing.TB) string{
+		"SQLite":     newPath,
+		"PostgreSQL": func(t testing.TB) string { return storetest.PostgresWith(t) },
+	} {
+		for _, callers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) { submit(b, fresh(b), callers) })
+		}
 	}
+}
+
+func submit(b *testing.B, place string, callers int) {
+	l := openAt(b, place)
+	all := chains(b, l, callers, b.N/callers+1)
+	done := make(chan error, callers)
+	b.ReportAllocs()
+	b.ResetTimer()
+	begin := time.Now()
+	for _, messages := range all {
+		go func() { done <- submitAll(b, l, messages) }()
+	}
+	for range callers {
+		require.NoError(b, <-done)
+	}
+	b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "messages/s")
 }
 
 func submitAll(b *testing.B, l *Log, messages []channel.Message) error {
