@@ -9,6 +9,7 @@ CREATE TABLE archive (
   milestone_id BLOB,             -- of the last milestone that changed something
   identified   BIGINT  NOT NULL, -- and its index
   funded       BIGINT  NOT NULL, -- funding was read as of this milestone
+  size         BIGINT  NOT NULL, -- number of entries
   ignored      BIGINT  NOT NULL  -- outputs under our issuer that are no message
 );
 
@@ -21,6 +22,8 @@ CREATE TABLE channel (
   next   BIGINT NOT NULL, -- one more than the newest message's number
   first  BIGINT NOT NULL  -- messages with lower numbers are missing here
 );
+
+CREATE INDEX channel_missing ON channel (first) WHERE first > 0;
 
 CREATE TABLE milestone (
   id  BIGINT PRIMARY KEY, -- index

@@ -157,7 +157,10 @@ func (l *Ledger) applyState(ctx context.Context, tx *sql.Tx, u *update, s *state
 	if err != nil {
 		return false, err
 	}
-	m, counts := l.message(ctx, tx, c, s)
+	counts, err := l.next(ctx, tx, c, s)
+	if err != nil {
+		return false, err
+	}
 	counts = counts && alone
 	id := s.aliasID()
 	if c.alias.Empty() && !s.alias.AliasEmpty() && u.old {
@@ -177,7 +180,7 @@ func (l *Ledger) applyState(ctx context.Context, tx *sql.Tx, u *update, s *state
 		return false, err
 	}
 	return true, insertEntry(ctx, tx, entryRow{
-		Entry: ledger.Entry{Message: m, Time: u.time, Index: uint64(u.index)<<32 | uint64(s.index)},
+		Entry: ledger.Entry{Message: s.message, Time: u.time, Index: uint64(u.index)<<32 | uint64(s.index)},
 		block: s.block, size: u.size, path: s.path,
 	})
 }
@@ -188,18 +191,21 @@ func (l *Ledger) says(s *state) (channel.Message, bool) {
 	return m, err == nil && m.Channel() == s.of && m.Number() == uint64(s.alias.StateIndex) && l.governed(s.alias, s.of)
 }
 
-// message returns what a state says if it is the channel's next message and the
-// alias is the channel's.
-func (l *Ledger) message(ctx context.Context, q querier, c *chain, s *state) (channel.Message, bool) {
-	m, ok := l.says(s)
-	if !ok {
-		return channel.Message{}, false
+// next reports whether a state is the channel's next message and the alias is the
+// channel's.
+func (l *Ledger) next(ctx context.Context, q querier, c *chain, s *state) (bool, error) {
+	m := s.message
+	if m.IsZero() {
+		return false, nil
 	}
 	if c.next == 0 {
-		return m, s.alias.AliasEmpty() && m.Check(c.id, m.Mode(), 0, channel.Hash{}) == nil
+		return s.alias.AliasEmpty() && m.Check(c.id, m.Mode(), 0, channel.Hash{}) == nil, nil
 	}
 	head, err := c.head(ctx, q)
-	return m, err == nil && c.alias == s.aliasID() && m.Check(c.id, head.Mode(), c.next, head.Hash()) == nil
+	if err != nil || c.alias != s.aliasID() {
+		return false, err
+	}
+	return m.Check(c.id, head.Mode(), c.next, head.Hash()) == nil, nil
 }
 
 // applyMoney writes what came and what went. A creation whose money went to another

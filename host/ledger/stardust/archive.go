@@ -121,6 +121,9 @@ type entryRow struct {
 
 func insertEntry(ctx context.Context, tx *sql.Tx, e entryRow) error {
 	id := e.Message.Channel()
+	if _, err := tx.ExecContext(ctx, "UPDATE archive SET size = size + 1"); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO entry ("+entryColumns+", channel, number, block, size, path) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		int64(e.Index), e.Time.UnixMilli(), e.Message.Bytes(), id[:], int64(e.Message.Number()), e.block, e.size, e.path)
 	return err

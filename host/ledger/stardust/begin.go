@@ -61,21 +61,30 @@ func (l *Ledger) learn(status *inx.NodeStatus, config *inx.NodeConfiguration) er
 	}
 	l.deposit = depositOf(l.params)
 	l.keys, l.threshold = config.GetMilestoneKeyRanges(), int(config.GetMilestonePublicKeyCount())
-	if len(l.coordinator(status.GetLedgerIndex()).Keys) < max(1, l.threshold) {
-		return errors.New("node knows too few keys of the network's coordinator")
+	if err := l.policy(status.GetLedgerIndex()).Check(); err != nil {
+		return fmt.Errorf("coordinator of network %q: %w", l.params.NetworkName, err)
 	}
 	return nil
 }
 
-// coordinator returns whose keys sign a milestone, as the nodes have it.
-func (l *Ledger) coordinator(milestone uint32) ledger.Coordinator {
+// coordinators returns whose keys may sign a milestone: those that the options name,
+// or what a node says.
+func (l *Ledger) coordinators(milestone uint32) []ledger.Coordinator {
+	if len(l.o.Coordinators) > 0 {
+		return l.o.Coordinators
+	}
 	c := ledger.Coordinator{Network: l.params.NetworkName, Threshold: l.threshold}
 	for _, r := range l.keys {
 		if r.GetStartIndex() <= milestone && (r.GetEndIndex() == 0 || milestone <= r.GetEndIndex()) {
 			c.Keys = append(c.Keys, hex.EncodeToString(r.GetPublicKey()))
 		}
 	}
-	return c
+	return []ledger.Coordinator{c}
+}
+
+// policy trusts the network's coordinators of a milestone's time.
+func (l *Ledger) policy(milestone uint32) ledger.Policy {
+	return ledger.Policy{Coordinators: l.coordinators(milestone)}
 }
 
 // unspent is what a node has of ours, as of a milestone.
@@ -125,7 +134,7 @@ func (l *Ledger) found(ctx context.Context, n *node, status *inx.NodeStatus) err
 	}
 	l.milestone = begin
 	return l.db.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO archive (id, network, issuer, milestone, identified, funded, ignored) VALUES (1, $1, $2, $3, 0, $4, 0)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO archive (id, network, issuer, milestone, identified, funded, size, ignored) VALUES (1, $1, $2, $3, 0, $4, 0, 0)",
 			l.params.NetworkName, l.issuer[:], int64(begin), int64(have.index))
 		if err != nil {
 			return err

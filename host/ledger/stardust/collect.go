@@ -1,6 +1,7 @@
 package stardust
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -12,10 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iotaledger/hive.go/serializer/v2"
 	inx "github.com/iotaledger/inx/go"
 	iotago "github.com/iotaledger/iota.go/v3"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/stardust"
 )
 
@@ -34,15 +37,16 @@ type update struct {
 
 // state is a new output of an alias of ours, with what proves it.
 type state struct {
-	id     iotago.OutputID
-	alias  *iotago.AliasOutput
-	of     channel.ID
-	raw    []byte
-	from   iotago.BlockID
-	booked uint32 // milestone that made it
-	index  int    // among the applied transactions
-	block  []byte
-	path   []byte
+	id      iotago.OutputID
+	alias   *iotago.AliasOutput
+	of      channel.ID
+	raw     []byte
+	from    iotago.BlockID
+	booked  uint32 // milestone that made it
+	index   int    // among the applied transactions
+	block   []byte
+	path    []byte
+	message channel.Message // that it proves; zero when it proves none
 }
 
 // spent is an output of money that a transaction used up.
@@ -125,6 +129,11 @@ func (l *Ledger) prove(ctx context.Context, n *node, u *update) error {
 	}
 	if err := u.readBlocks(ctx, n); err != nil {
 		return err
+	}
+	for _, s := range u.states {
+		if err := l.authenticate(u, s); err != nil {
+			return fmt.Errorf("output %s: %w", s.id.ToHex(), err)
+		}
 	}
 	slices.SortFunc(u.states, func(a, b *state) int {
 		if a.index != b.index {
@@ -211,15 +220,71 @@ func readApplied(ctx context.Context, n *node, index uint32) ([]stardust.Hash, e
 	return blocks, nil
 }
 
-// signed reports whether the network's coordinator has signed a milestone.
+// signed reports whether a coordinator of the network has signed a milestone.
 func (l *Ledger) signed(m stardust.Milestone) error {
-	var keys []ed25519.PublicKey
-	for _, text := range l.coordinator(m.Index).Keys {
-		key, err := hex.DecodeString(text)
-		if err != nil {
-			return err
+	err := stardust.ErrNotSigned
+	for _, c := range l.coordinators(m.Index) {
+		var keys []ed25519.PublicKey
+		for _, text := range c.Keys {
+			key, err := hex.DecodeString(text)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
 		}
-		keys = append(keys, key)
+		if err = m.Verify(c.Threshold, keys...); err == nil {
+			return nil
+		}
 	}
-	return m.Verify(l.threshold, keys...)
+	return err
+}
+
+// authenticate checks what a node says of a state against the block, whose id the
+// milestone commits to, and finds the message in it that can be proved.
+func (l *Ledger) authenticate(u *update, s *state) error {
+	block := &iotago.Block{}
+	if _, err := block.Deserialize(s.block, serializer.DeSeriModeNoValidation, nil); err != nil {
+		return fmt.Errorf("block: %w", err)
+	}
+	tx, ok := block.Payload.(*iotago.Transaction)
+	if !ok {
+		return errors.New("block without a transaction")
+	}
+	from, err := block.ID()
+	if err != nil {
+		return err
+	}
+	id, err := tx.ID()
+	if err != nil {
+		return err
+	}
+	at := int(s.id.Index())
+	if from != s.from || id != s.id.TransactionID() || at >= len(tx.Essence.Outputs) {
+		return errors.New("block of another transaction")
+	}
+	raw, err := tx.Essence.Outputs[at].Serialize(serializer.DeSeriModeNoValidation, nil)
+	if err != nil || !bytes.Equal(raw, s.raw) {
+		return errors.New("output is not what its transaction made")
+	}
+	m, ok := l.says(s)
+	if !ok {
+		return nil
+	}
+	proof := ledger.StardustProof{Path: u.pathOf(s), Milestone: u.raw, Block: s.block}
+	if _, err := proof.Open(m); err == nil {
+		s.message = m
+	}
+	return nil // without a proof it does not count, whichever node tells it
+}
+
+// pathOf returns the audit path of a state's block.
+func (u *update) pathOf(s *state) stardust.Path { return newPath(s.index, u.size, s.path) }
+
+// newPath returns a path from its joined hashes.
+func newPath(index, size int, hashes []byte) stardust.Path {
+	p := stardust.Path{Index: uint32(index), Size: uint32(size)}
+	for ; len(hashes) >= len(stardust.Hash{}); hashes = hashes[len(stardust.Hash{}):] {
+		p.Hashes = append(p.Hashes, stardust.Hash(hashes))
+	}
+	return p
 }

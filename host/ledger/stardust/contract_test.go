@@ -18,15 +18,14 @@ func (n *network) under(t *testing.T, o Options) ledgertest.Under {
 	o.wrap = func(c inx.INXClient) inx.INXClient { f.INXClient = c; return f }
 	l := openLedger(t, o)
 	return ledgertest.Under{
-		Ledger:    l,
-		List:      l.List,
-		Know:      n.know,
-		Policy:    l.policy(l.now()),
-		Another:   func(t *testing.T) ledger.Ledger { o := o; o.wrap = nil; return openLedger(t, o) },
-		Reopen:    func(t *testing.T) ledgertest.Under { return n.under(t, o) },
-		Fail:      f.fail,
-		Prune:     func(t *testing.T) { n.prune(t, l) },
-		Redundant: true,
+		Ledger:  l,
+		List:    l.List,
+		Know:    n.know,
+		Policy:  l.policy(l.now()),
+		Another: func(t *testing.T) ledger.Ledger { o := o; o.wrap = nil; return openLedger(t, o) },
+		Reopen:  func(t *testing.T) ledgertest.Under { return n.under(t, o) },
+		Fail:    f.fail,
+		Prune:   func(t *testing.T) { n.prune(t, l) },
 	}
 }
 

@@ -172,12 +172,16 @@ func (n *node) gone(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return true
 	}
-	switch status.Code(err) {
+	s, ok := status.FromError(err)
+	if !ok {
+		return false // not the node's
+	}
+	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown:
 		n.down.Store(true)
 		return true
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	return false
 }
 
 // watch asks the nodes that did not answer whether they do again.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/productid/productid/pkg/ledger"
-	"github.com/productid/productid/pkg/stardust"
 )
 
 // receipt returns the final receipt of an archived message, whose proof was checked
@@ -18,10 +17,7 @@ func (l *Ledger) receipt(ctx context.Context, e ledger.Entry) (ledger.Receipt, e
 	if err != nil {
 		return ledger.Receipt{}, unreadable(ctx, err)
 	}
-	p.Path = stardust.Path{Index: uint32(e.Index), Size: uint32(size)}
-	for ; len(path) >= len(stardust.Hash{}); path = path[len(stardust.Hash{}):] {
-		p.Path.Hashes = append(p.Path.Hashes, stardust.Hash(path))
-	}
+	p.Path = newPath(int(uint32(e.Index)), int(size), path)
 	r := e.Receipt(l.params.NetworkName, ledger.Final, p.Proof())
 	verified, err := l.policy(uint32(e.Index>>32)).Verify(e.Message, r.Proof)
 	if err != nil {
@@ -31,9 +27,4 @@ func (l *Ledger) receipt(ctx context.Context, e ledger.Entry) (ledger.Receipt, e
 		return ledger.Receipt{}, damaged("message %d of channel %s is recorded %s", r.Number, r.Channel, verified.Time)
 	}
 	return r, nil
-}
-
-// policy trusts what the network's nodes trust.
-func (l *Ledger) policy(milestone uint32) ledger.Policy {
-	return ledger.Policy{Coordinators: []ledger.Coordinator{l.coordinator(milestone)}}
 }

@@ -88,6 +88,9 @@ type Options struct {
 	Funding ed25519.PrivateKey
 	// Author returns the author of a channel, who signs its transactions.
 	Author func(channel.ID) (*channel.Author, bool)
+	// Coordinators are trusted to sign the network's milestones, and no other. Without
+	// any, those are that the first node names.
+	Coordinators []ledger.Coordinator
 	// Now is the clock behind the time of a submission.
 	Now func() time.Time
 	// Stall is how long Await goes on without any news from the network before it

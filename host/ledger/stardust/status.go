@@ -84,7 +84,7 @@ func (l *Ledger) Info(ctx context.Context) (ledger.Info, error) {
 	if err := l.current(ctx); err != nil {
 		return ledger.Info{}, err
 	}
-	key, err := json.Marshal(l.coordinator(l.now()))
+	key, err := json.Marshal(l.coordinators(l.now())[0])
 	if err != nil {
 		return ledger.Info{}, err
 	}
@@ -98,7 +98,7 @@ func (l *Ledger) Info(ctx context.Context) (ledger.Info, error) {
 		Retention:   "nodes forget; messages and their proofs are archived here, for ever, before they are called final",
 		Finality:    "when a milestone has applied the transaction; until then nothing is known",
 	}
-	if err := l.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM entry").Scan(&info.Size); err != nil {
+	if err := l.db.Read().QueryRowContext(ctx, "SELECT size FROM archive").Scan(&info.Size); err != nil {
 		return ledger.Info{}, unreadable(ctx, err)
 	}
 	info.Warnings, err = l.warnings(ctx)

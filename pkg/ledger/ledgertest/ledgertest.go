@@ -48,10 +48,6 @@ type Under struct {
 	// Prune makes whatever the ledger stands on forget all that it can of what is
 	// recorded now. Nil where nothing is ever forgotten.
 	Prune func(t *testing.T)
-	// Redundant says that a proof holds bytes that say nothing, as the number of
-	// leaves does in a path: with one of them changed it may still hold, and must
-	// give the same receipt.
-	Redundant bool
 	// Remove takes the payload of a message away for good. Nil for a ledger that keeps
 	// all for ever.
 	Remove func(ctx context.Context, id channel.ID, number uint64) error

@@ -124,17 +124,12 @@ func (s *suite) tamper(t *testing.T, u Under) {
 	require.NoError(t, err)
 	requireReceipt(t, u, m, r)
 
-	want := r
 	for i := range proof.Text {
 		s.tampered.Add(1)
 		for bit := range 8 {
 			text := bytes.Clone(proof.Text)
 			text[i] ^= 1 << bit
-			changed := ledger.Proof{Kind: proof.Kind, Text: text}
-			got, err := u.Policy.Verify(m, changed)
-			if want.Proof = changed; u.Redundant && err == nil && assert.Equal(t, want, got) {
-				continue
-			}
+			_, err := u.Policy.Verify(m, ledger.Proof{Kind: proof.Kind, Text: text})
 			s.refused(t, err, "proof byte %d", i)
 		}
 	}
