@@ -23,6 +23,12 @@ func (c *cache) get(t merkle.Tile) ([]byte, bool) {
 	return data, ok
 }
 
+func (c *cache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tiles = nil
+}
+
 func (c *cache) put(t merkle.Tile, data []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

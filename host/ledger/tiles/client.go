@@ -41,6 +41,8 @@ type Options struct {
 	// forgotten at Close. It belongs to this one log, and may be shared by processes
 	// that do not run at once.
 	State string
+	// Known is a checkpoint that was seen elsewhere, and counts while State has none.
+	Known []byte
 	// PlainHTTP allows http to other machines too.
 	PlainHTTP bool
 	// Poll is how often Follow looks for more; a second when zero.
@@ -59,7 +61,7 @@ type Client struct {
 	fetch   *fetcher
 	history *history
 	tiles   cache
-	proven  atomic.Pointer[tree] // one that was found to be the beginning of the newest
+	proven  atomic.Pointer[Tree] // one that was found to be the beginning of the newest
 	closed  context.Context
 	close   context.CancelFunc
 }
@@ -79,7 +81,7 @@ func NewClient(o Options) (*Client, error) {
 	if c.fetch, err = newFetcher(o.URL, o.PlainHTTP, o.Transport); err != nil {
 		return nil, fmt.Errorf("reading log %s: %w", o.URL, err)
 	}
-	if c.history, err = readHistory(o.State, c.origin, c.keys); err != nil {
+	if c.history, err = readHistory(o, c.origin, c.keys); err != nil {
 		return nil, fmt.Errorf("reading log %s: %w", o.URL, err)
 	}
 	c.closed, c.close = context.WithCancel(context.Background())

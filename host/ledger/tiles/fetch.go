@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -75,7 +76,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// get returns a resource of at most limit bytes: errAbsent, ErrRemoved, or
+// get returns a resource of at most limit bytes: errAbsent, channel.ErrRemoved, or
 // ledger.ErrUnavailable when several tries gave none.
 func (f *fetcher) get(ctx context.Context, path, query string, limit int64) ([]byte, error) {
 	target := f.base.JoinPath(path)
@@ -118,7 +119,7 @@ func (f *fetcher) try(ctx context.Context, target string, limit int64) (body []b
 	case http.StatusNotFound:
 		return nil, false, fmt.Errorf("reading %s: %w", target, errAbsent)
 	case http.StatusGone:
-		return nil, false, fmt.Errorf("reading %s: %w", target, ErrRemoved)
+		return nil, false, fmt.Errorf("reading %s: %w", target, channel.ErrRemoved)
 	}
 	again = response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests
 	return nil, again, fmt.Errorf("%w: reading %s: %.100s", ledger.ErrUnavailable, target, strings.ToLower(response.Status))

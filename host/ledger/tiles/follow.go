@@ -18,11 +18,6 @@ import (
 // the newest checkpoint. It looks for more each Options.Poll, and ends with an error
 // when the log does not answer several tries: one goes on from the last position.
 func (c *Client) Follow(ctx context.Context, from ledger.Position, fn func([]ledger.Entry, ledger.Position) error) (err error) {
-	return c.follow(ctx, from, func(entries []ledger.Entry, at ledger.Position, _ []byte) error { return fn(entries, at) })
-}
-
-// follow is Follow for who wants the checkpoint too that each batch stands under.
-func (c *Client) follow(ctx context.Context, from ledger.Position, fn func([]ledger.Entry, ledger.Position, []byte) error) (err error) {
 	ctx, done := c.begin(ctx, &err)
 	defer done()
 	t, err := c.refresh(ctx)
@@ -33,13 +28,13 @@ func (c *Client) follow(ctx context.Context, from ledger.Position, fn func([]led
 		return fmt.Errorf("position %s of %d: %w", from, t.Size, ledger.ErrNoPosition)
 	}
 	for quiet := false; ; {
-		entries, err := c.after(ctx, t, from)
+		entries, err := c.after(ctx, t, from.Index)
 		if err != nil {
 			return err
 		}
 		if len(entries) > 0 || !quiet {
 			from.Index += uint64(len(entries))
-			if err := fn(entries, from, t.text); errors.Is(err, ledger.ErrStop) {
+			if err := fn(entries, from); errors.Is(err, ledger.ErrStop) {
 				return nil
 			} else if err != nil {
 				return err
@@ -56,12 +51,26 @@ func (c *Client) follow(ctx context.Context, from ledger.Position, fn func([]led
 	}
 }
 
-// after returns the entries from a position to the end of their bundle.
-func (c *Client) after(ctx context.Context, t *tree, from ledger.Position) ([]ledger.Entry, error) {
-	if from.Index >= t.Size {
+// Newest returns the newest tree of the log, which continues all that were seen.
+func (c *Client) Newest(ctx context.Context) (t *Tree, err error) {
+	ctx, done := c.begin(ctx, &err)
+	defer done()
+	return c.refresh(ctx)
+}
+
+// Entries returns the entries of a tree from an index on, to the end of their bundle:
+// one at least, where the tree has one. A leaf that is no message is ErrNoMessage.
+func (c *Client) Entries(ctx context.Context, t *Tree, from uint64) (entries []ledger.Entry, err error) {
+	ctx, done := c.begin(ctx, &err)
+	defer done()
+	return c.after(ctx, t, from)
+}
+
+func (c *Client) after(ctx context.Context, t *Tree, from uint64) ([]ledger.Entry, error) {
+	if from >= t.Size {
 		return nil, ctx.Err()
 	}
-	bundle := merkle.Tile{H: height, L: levelEntries, N: int64(from.Index >> height)}
+	bundle := merkle.Tile{H: height, L: levelEntries, N: int64(from >> height)}
 	begin := uint64(bundle.N) << height
 	bundle.W = int(min(width, t.Size-begin))
 
@@ -79,51 +88,37 @@ func (c *Client) after(ctx context.Context, t *tree, from ledger.Position) ([]le
 	if err := errors.Join(failed[:]...); err != nil {
 		return nil, err
 	}
-	return c.entries(begin, hashes, leaves, payloads, int(from.Index-begin))
+	return c.entries(begin, hashes, leaves, payloads, int(from-begin))
 }
 
 // entries puts a bundle's messages together, but for the first few.
 func (c *Client) entries(begin uint64, hashes []merkle.Hash, leaves, payloads []byte, skip int) ([]ledger.Entry, error) {
 	var entries []ledger.Entry
 	for i, hash := range hashes {
+		index := begin + uint64(i)
 		leaf, ok := cutLeaf(&leaves)
-		if !ok {
-			return nil, c.confused("has a bundle of entries that is cut off at leaf %d", begin+uint64(i))
-		}
-		payload, gone, ok := cutPayload(&payloads)
-		if !ok {
-			return nil, c.confused("has a bundle of payloads that is cut off at leaf %d", begin+uint64(i))
-		}
-		if i < skip {
+		payload, gone, whole := cutPayload(&payloads)
+		switch {
+		case !ok || !whole:
+			return nil, c.confused("has a bundle that is cut off at leaf %d", index)
+		case i < skip:
 			continue
+		case merkle.RecordHash(leaf) != hash:
+			return nil, c.confused("has another leaf %d than its tree", index)
 		}
-		if merkle.RecordHash(leaf) != hash {
-			return nil, c.confused("has another leaf %d than its tree", begin+uint64(i))
-		}
-		if gone {
-			return nil, fmt.Errorf("leaf %d of log %s: %w", begin+uint64(i), c.origin, ErrRemoved)
-		}
-		e, err := parseEntry(leaf, payload)
+		read, err := ledger.ParseLeaf(leaf)
 		if err != nil { // the tree has it: the log's key signed for it
-			return nil, fmt.Errorf("leaf %d of log %s: %w", begin+uint64(i), c.origin, err)
+			return nil, fmt.Errorf("leaf %d of log %s: %w: %w", index, c.origin, ErrNoMessage, err)
 		}
-		e.Index = begin + uint64(i)
-		entries = append(entries, e)
+		m := channel.Tombstone(read.Stub)
+		if !gone {
+			if m, err = channel.FromStub(read.Stub, payload); err != nil {
+				return nil, c.confused("has another payload than leaf %d: %w", index, err)
+			}
+		}
+		entries = append(entries, ledger.Entry{Message: m, Time: read.Time, Index: index})
 	}
 	return entries, nil
-}
-
-// parseEntry reads a leaf with its payload.
-func parseEntry(b, payload []byte) (ledger.Entry, error) {
-	leaf, err := ledger.ParseLeaf(b)
-	if err != nil {
-		return ledger.Entry{}, err
-	}
-	m, err := channel.FromStub(leaf.Stub, payload)
-	if err != nil {
-		return ledger.Entry{}, fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
-	}
-	return ledger.Entry{Message: m, Time: leaf.Time}, nil
 }
 
 // cutLeaf takes the next leaf from a bundle of entries.
@@ -166,7 +161,7 @@ func (c *Client) tile(ctx context.Context, path string, t merkle.Tile, limit int
 }
 
 // leafHashes returns hashes of leaves, which give the tree's root.
-func (c *Client) leafHashes(ctx context.Context, t *tree, begin uint64, n int) ([]merkle.Hash, error) {
+func (c *Client) leafHashes(ctx context.Context, t *Tree, begin uint64, n int) ([]merkle.Hash, error) {
 	indexes := make([]int64, n)
 	for i := range indexes {
 		indexes[i] = merkle.StoredHashIndex(0, int64(begin)+int64(i))
@@ -179,7 +174,7 @@ func (c *Client) leafHashes(ctx context.Context, t *tree, begin uint64, n int) (
 }
 
 // hashes returns a reader of a tree's hashes, all of which give its root.
-func (c *Client) hashes(ctx context.Context, t *tree) merkle.HashReader {
+func (c *Client) hashes(ctx context.Context, t *Tree) merkle.HashReader {
 	return merkle.TileHashReader(merkle.Tree{N: int64(t.Size), Hash: t.Root}, &tileReader{ctx, c})
 }
 
@@ -221,7 +216,7 @@ func (r *tileReader) SaveTiles(tiles []merkle.Tile, data [][]byte) {
 	}
 }
 
-// Payload returns a payload by its SHA-256: ErrRemoved, or ledger.ErrNoMessage.
+// Payload returns a payload by its SHA-256: channel.ErrRemoved, or ledger.ErrNoMessage.
 func (c *Client) Payload(ctx context.Context, digest [sha256.Size]byte) (payload []byte, err error) {
 	ctx, done := c.begin(ctx, &err)
 	defer done()

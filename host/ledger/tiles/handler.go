@@ -29,7 +29,7 @@ type Source interface {
 	Tile(ctx context.Context, t merkle.Tile) ([]byte, error)
 	// Leaves returns n entries from an index on.
 	Leaves(ctx context.Context, from uint64, n int) ([]ledger.Entry, error)
-	// Payload returns a payload by its SHA-256: ErrRemoved, or ledger.ErrNoMessage.
+	// Payload returns a payload by its SHA-256: channel.ErrRemoved, or ledger.ErrNoMessage.
 	Payload(ctx context.Context, digest [sha256.Size]byte) ([]byte, error)
 	// Head is that of ledger.Ledger.
 	Head(ctx context.Context, id channel.ID) (ledger.Entry, error)
@@ -101,7 +101,7 @@ func refuse(w http.ResponseWriter, err error) {
 	r, ok := errors.AsType[refusal](err)
 	switch {
 	case ok:
-	case errors.Is(err, ErrRemoved):
+	case errors.Is(err, channel.ErrRemoved):
 		r = refusal{http.StatusGone, "this payload was removed; the tree keeps its hash"}
 	case errors.Is(err, ledger.ErrNoPosition), errors.Is(err, ledger.ErrNoMessage), errors.Is(err, ledger.ErrNoChannel):
 		r = refusal{http.StatusNotFound, "the log does not have it (yet)"}
@@ -179,6 +179,10 @@ func (h *Handler) payloads(ctx context.Context, rest string) (answer, error) {
 	}
 	var body []byte
 	for _, e := range entries {
+		if e.Message.Removed() {
+			body = binary.BigEndian.AppendUint32(body, removed)
+			continue
+		}
 		payload := e.Message.Payload()
 		body = binary.BigEndian.AppendUint32(body, uint32(len(payload)))
 		body = append(body, payload...)

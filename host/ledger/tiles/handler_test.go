@@ -300,7 +300,7 @@ func (b broken) Evidence(context.Context, channel.ID, uint64, int) ([]ledger.Evi
 func TestErrorsOfTheLogInTheWordsOfTheWeb(t *testing.T) {
 	for _, path := range []string{"/checkpoint", "/tile/0/000", "/tile/entries/000", "/payloads/000", "/payload/" + hash(""), "/channel/" + id(0), "/channel/" + id(0) + "?from=last"} {
 		for err, status := range map[error]int{
-			ledger.ErrUnavailable: http.StatusServiceUnavailable, tlog.ErrCorrupt: http.StatusServiceUnavailable, ErrRemoved: http.StatusGone,
+			ledger.ErrUnavailable: http.StatusServiceUnavailable, tlog.ErrCorrupt: http.StatusServiceUnavailable, channel.ErrRemoved: http.StatusGone,
 			ledger.ErrNoPosition: http.StatusNotFound, context.Canceled: http.StatusServiceUnavailable, errors.New("secret path"): http.StatusServiceUnavailable,
 		} {
 			r := get(t, NewHandler(broken{fmt.Errorf("inside: %w", err)}), http.MethodGet, path)

@@ -34,40 +34,43 @@ func (r *Rewritten) Error() string { return fmt.Sprintf("%v: %s", ErrRewritten, 
 // Unwrap returns ErrRewritten.
 func (r *Rewritten) Unwrap() error { return ErrRewritten }
 
-// tree is a checkpoint whose signature was verified, and its text.
-type tree struct {
+// Tree is a checkpoint whose signature was verified, and its text.
+type Tree struct {
 	ledger.Checkpoint
-	text []byte
+	Text []byte
 }
 
 // history is the newest checkpoint that was verified, in memory and in a file.
 type history struct {
 	path string // of the file; may be empty
 	mu   sync.Mutex
-	kept *tree
+	kept *Tree
 }
 
 // readHistory takes up what an earlier run kept. A file that cannot be read is an
 // error: to begin anew would forget what the log must be held to.
-func readHistory(path, origin string, keys []note.Verifier) (*history, error) {
-	h := &history{path: path}
-	if path == "" {
-		return h, nil
+func readHistory(o Options, origin string, keys []note.Verifier) (*history, error) {
+	h, text := &history{path: o.State}, o.Known
+	var err error
+	if h.path != "" {
+		text, err = os.ReadFile(h.path)
 	}
-	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		text, err = o.Known, nil
+	}
+	if err == nil && text == nil {
 		return h, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the checkpoint last seen: %w", err)
 	}
 	if h.kept, err = parseTree(text, origin, keys); err != nil {
-		return nil, fmt.Errorf("reading the checkpoint last seen, %s: %w", path, err)
+		return nil, fmt.Errorf("reading the checkpoint last seen, %s: %w", h.path, err)
 	}
 	return h, nil
 }
 
-func parseTree(text []byte, origin string, keys []note.Verifier) (*tree, error) {
+func parseTree(text []byte, origin string, keys []note.Verifier) (*Tree, error) {
 	c, err := ledger.ParseCheckpoint(text, origin, keys...)
 	if err != nil {
 		return nil, err
@@ -75,11 +78,11 @@ func parseTree(text []byte, origin string, keys []note.Verifier) (*tree, error) 
 	if c.Size > maxSize {
 		return nil, fmt.Errorf("checkpoint of log %q claims %d leaves: %w", origin, c.Size, ledger.ErrInvalidProof)
 	}
-	return &tree{c, text}, nil
+	return &Tree{c, text}, nil
 }
 
 // newest returns what is kept, or nil.
-func (h *history) newest() *tree {
+func (h *history) newest() *Tree {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.kept
@@ -87,14 +90,14 @@ func (h *history) newest() *tree {
 
 // replace keeps a tree in the place of an older one, and reports whether that was
 // still the one kept. It is in the file before anybody acts on it.
-func (h *history) replace(older, newer *tree) (bool, error) {
+func (h *history) replace(older, newer *Tree) (bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.kept != older {
 		return false, nil
 	}
 	if h.path != "" {
-		if err := writeFile(h.path, newer.text); err != nil {
+		if err := WriteFile(h.path, newer.Text); err != nil {
 			return false, fmt.Errorf("keeping the checkpoint seen: %w", err)
 		}
 	}
@@ -102,8 +105,8 @@ func (h *history) replace(older, newer *tree) (bool, error) {
 	return true, nil
 }
 
-// writeFile replaces a file as a whole or not at all, durably.
-func writeFile(path string, content []byte) error {
+// WriteFile replaces a file as a whole or not at all, durably.
+func WriteFile(path string, content []byte) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func writeFile(path string, content []byte) error {
 // refresh asks for the newest checkpoint and returns the newest tree that is known.
 // A log that shows less than it showed before is asked again, for a cache on the way
 // may be a moment behind, and then it is *Rewritten.
-func (c *Client) refresh(ctx context.Context) (*tree, error) {
+func (c *Client) refresh(ctx context.Context) (*Tree, error) {
 	for try, pause := 1, c.fetch.pause; ; try, pause = try+1, 3*pause {
 		text, err := c.fetch.get(ctx, pathCheckpoint, "", maxCheckpoint)
 		if err != nil {
@@ -140,7 +143,7 @@ func (c *Client) refresh(ctx context.Context) (*tree, error) {
 			return c.advance(ctx, got)
 		}
 		if try == tries {
-			return nil, &Rewritten{kept.text, got.text, fmt.Sprintf("log %s has %d leaves and had %d before", c.origin, got.Size, kept.Size)}
+			return nil, &Rewritten{kept.Text, got.Text, fmt.Sprintf("log %s has %d leaves and had %d before", c.origin, got.Size, kept.Size)}
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
@@ -150,12 +153,12 @@ func (c *Client) refresh(ctx context.Context) (*tree, error) {
 
 // advance makes a tree the newest that is known, when the one before is its
 // beginning, and returns the newest.
-func (c *Client) advance(ctx context.Context, t *tree) (*tree, error) {
+func (c *Client) advance(ctx context.Context, t *Tree) (*Tree, error) {
 	for {
 		kept := c.history.newest()
 		switch {
 		case kept == nil:
-		case bytes.Equal(kept.text, t.text):
+		case bytes.Equal(kept.Text, t.Text):
 			return kept, nil
 		case kept.Size >= t.Size:
 			return kept, c.contains(ctx, kept, t)
@@ -175,7 +178,7 @@ func (c *Client) advance(ctx context.Context, t *tree) (*tree, error) {
 }
 
 // contains reports whether a tree that is not larger is the beginning of the kept one.
-func (c *Client) contains(ctx context.Context, kept, t *tree) error {
+func (c *Client) contains(ctx context.Context, kept, t *Tree) error {
 	if p := c.proven.Load(); p != nil && p.Checkpoint == t.Checkpoint {
 		return nil
 	}
@@ -194,23 +197,36 @@ func (c *Client) contains(ctx context.Context, kept, t *tree) error {
 }
 
 // root returns the root that a tree had when it had so many leaves.
-func (c *Client) root(ctx context.Context, t *tree, size uint64) (merkle.Hash, error) {
+func (c *Client) root(ctx context.Context, t *Tree, size uint64) (merkle.Hash, error) {
 	root, err := merkle.TreeHash(int64(size), c.hashes(ctx, t))
+	if err == nil {
+		return root, nil
+	}
+	if err = c.badTiles(ctx, err); !errors.Is(err, errTiles) {
+		return root, err
+	}
+	// Perhaps the tiles in memory, which are those of the history that was seen, do not
+	// fit another one.
+	c.tiles.forget()
+	root, err = merkle.TreeHash(int64(size), c.hashes(ctx, t))
 	if err != nil {
 		return root, c.badTiles(ctx, err)
 	}
 	return root, nil
 }
 
-func (c *Client) rewritten(kept, got *tree) error {
-	return &Rewritten{kept.text, got.text, fmt.Sprintf("log %s signed a tree of %d leaves and one of %d, and neither is the beginning of the other",
+func (c *Client) rewritten(kept, got *Tree) error {
+	return &Rewritten{kept.Text, got.Text, fmt.Sprintf("log %s signed a tree of %d leaves and one of %d, and neither is the beginning of the other",
 		c.origin, kept.Size, got.Size)}
 }
+
+// errTiles comes with ledger.ErrUnavailable: whoever serves a log can serve anything.
+var errTiles = errors.New("tiles do not give the signed root")
 
 // badTiles says of an error of the tree's hashes whose it is.
 func (c *Client) badTiles(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, ledger.ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: tiles of log %s do not give its signed root: %w", ledger.ErrUnavailable, c.origin, err)
+	return fmt.Errorf("%w: log %s: %w: %w", ledger.ErrUnavailable, c.origin, errTiles, err)
 }

@@ -61,8 +61,8 @@ const (
 const levelEntries = -1
 
 var (
-	// ErrRemoved says that a payload was removed from the log, whose tree keeps its hash.
-	ErrRemoved = errors.New("payload was removed")
+	// ErrNoMessage says that a log's key signed for a leaf that is no message of anybody.
+	ErrNoMessage = errors.New("leaf is no message")
 	// ErrReadOnly refuses to write to a log that others serve.
 	ErrReadOnly = errors.New("log served by others cannot be written to")
 	// ErrRewritten says that a log is not the one that was seen before: see Rewritten.

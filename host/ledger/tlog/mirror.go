@@ -18,6 +18,10 @@ import (
 // turn, another history of a channel, time that goes back.
 var ErrBreach = errors.New("log recorded what it must not")
 
+// ErrNoCheckpoint says that a copy has nothing of its log yet. It comes with
+// ledger.ErrUnavailable.
+var ErrNoCheckpoint = errors.New("copy has no checkpoint yet")
+
 // Mirror is a copy of a log that another key signs: leaves and checkpoints as they
 // are. It is read like the log itself, and takes no messages of its own (ErrReadOnly).
 type Mirror struct {

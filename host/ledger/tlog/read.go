@@ -150,7 +150,7 @@ func (l *Log) Checkpoint(ctx context.Context) (text []byte, err error) {
 			text = c.text
 		}
 		if len(text) == 0 {
-			return fmt.Errorf("copy of log %q has no checkpoint yet: %w", l.o.Origin, ledger.ErrUnavailable)
+			return fmt.Errorf("log %q: %w: %w", l.o.Origin, ledger.ErrUnavailable, ErrNoCheckpoint)
 		}
 		text = bytes.Clone(text)
 		return err
