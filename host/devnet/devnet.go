@@ -106,14 +106,20 @@ func Up(ctx context.Context, o Options) (*Network, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("bringing up the devnet: %w", err)
 	}
-	n, err := Open(o.Dir)
+	_, err := Open(o.Dir)
 	if errors.Is(err, ErrNoNetwork) {
 		o.Nodes = max(o.Nodes, 1)
-		if err := create(ctx, o); err != nil {
-			return nil, fmt.Errorf("making a devnet: %w", err)
-		}
-		n, err = Open(o.Dir)
+		err = create(ctx, o)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("bringing up the devnet: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(o.Dir, "up.lock"))
+	if err != nil {
+		return nil, fmt.Errorf("bringing up the devnet: %w", err)
+	}
+	defer unlock()
+	n, err := Open(o.Dir) // as whoever held the lock left it
 	if err != nil {
 		return nil, err
 	}

@@ -33,18 +33,21 @@ func grow(t *testing.T, n *devnet.Network, more uint32) devnet.Status {
 	return s
 }
 
-// pids are all processes of the network.
-func pids(t *testing.T, n *devnet.Network) []int {
+// pids are the keeper, the nodes and the coordinator of a network that is up, in this order.
+func pids(t *testing.T, n *devnet.Network) (all []int) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(n.Dir, "processes.json"))
-	require.NoError(t, err)
-	var all []int
-	for part := range strings.SplitSeq(string(text), `"pid": `) {
-		var pid int
-		if _, err := fmt.Sscanf(part, "%d", &pid); err == nil {
-			all = append(all, pid)
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(n.Dir, "processes.json"))
+		require.NoError(t, err)
+		all = nil
+		for part := range strings.SplitSeq(string(text), `"pid": `) {
+			var pid int
+			if _, err := fmt.Sscanf(part, "%d", &pid); err == nil {
+				all = append(all, pid)
+			}
 		}
-	}
+		return len(all) == len(n.Nodes)+2
+	}, 5*time.Second, time.Millisecond)
 	return all
 }
 
@@ -61,8 +64,7 @@ func TestNetworkComesUpAndGoesWithoutATrace(t *testing.T) {
 	assert.Equal(t, devnet.StateRunning, s.Nodes[0].State)
 	assert.Equal(t, devnet.StateRunning, s.Coordinator)
 	assert.Regexp(t, `^devnet-[0-9a-f]{8}$`, n.Name)
-	var all []int
-	require.Eventually(t, func() bool { all = pids(t, n); return len(all) == 3 }, time.Second, time.Millisecond, "keeper, node, coordinator")
+	all := pids(t, n)
 
 	require.NoError(t, n.Down())
 	for _, pid := range all {
@@ -280,4 +282,59 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 	}
 	_, err := devnet.Up(t.Context(), devnet.Options{Dir: filepath.Join(t.TempDir(), "devnet"), Programs: t.TempDir()})
 	require.ErrorIs(t, err, devnet.ErrNotBuilt)
+}
+
+// TestWithoutNamespaceItSaysSo: the keeper of this test may make none.
+func TestWithoutNamespaceItSaysSo(t *testing.T) {
+	real, programs := devnettest.Programs(t), t.TempDir()
+	for _, name := range []string{"hornet", "coordinator"} {
+		require.NoError(t, os.Symlink(filepath.Join(real, name), filepath.Join(programs, name)))
+	}
+	script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" != probe ] || exit 1\nexec '%s/keeper' \"$@\"\n", real)
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "keeper"), []byte(script), 0o700))
+	n := devnettest.ForTest(t, devnet.Options{Programs: programs, Fast: true})
+	s := grow(t, n, 2)
+	assert.False(t, s.Own)
+	assert.Contains(t, strings.Join(s.Advice, "\n"), "the system allows no network namespace")
+	require.ErrorIs(t, n.Cut(), devnet.ErrNoNamespace)
+	grow(t, n, 2)
+}
+
+func TestUpFromTwoSidesMakesOneNetwork(t *testing.T) {
+	o := devnet.Options{Dir: filepath.Join(t.TempDir(), "devnet"), Fast: true, Programs: devnettest.Programs(t), Bound: true}
+	names := make(chan string, 2)
+	for range 2 {
+		go func() {
+			n, err := devnet.Up(t.Context(), o)
+			if assert.NoError(t, err) {
+				names <- fmt.Sprint(n.Name, n.Nodes, n.Status(t.Context()).Nodes[0].PID)
+			} else {
+				names <- ""
+			}
+		}()
+	}
+	assert.Equal(t, <-names, <-names)
+	n, err := devnet.Open(o.Dir)
+	require.NoError(t, err)
+	require.NoError(t, n.Down())
+}
+
+func TestCoordinatorComesAgain(t *testing.T) {
+	n := devnettest.ForTest(t, devnet.Options{Fast: true})
+	grow(t, n, 2)
+	all := pids(t, n)
+	require.NoError(t, syscall.Kill(all[len(all)-1], syscall.SIGKILL)) // the coordinator comes last
+	grow(t, n, 10)
+}
+
+func TestNodeKilledByOthersIsSeenAsKilled(t *testing.T) {
+	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
+	require.NoError(t, syscall.Kill(n.Status(t.Context()).Nodes[1].PID, syscall.SIGKILL))
+	require.Eventually(t, func() bool { return n.Status(t.Context()).Nodes[1].State == devnet.StateKilled }, 10*time.Second, 10*time.Millisecond)
+	grow(t, n, 5)
+}
+
+func TestFolderWithALongNameWorks(t *testing.T) {
+	n := devnettest.ForTest(t, devnet.Options{Dir: filepath.Join(t.TempDir(), strings.Repeat("long", 50)), Fast: true})
+	grow(t, n, 1)
 }

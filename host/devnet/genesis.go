@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"os"
 	"os/exec"
@@ -40,7 +42,10 @@ func create(ctx context.Context, o Options) error {
 	if err := g.make(ctx); err != nil {
 		return err
 	}
-	return os.Rename(dir, o.Dir)
+	if err := os.Rename(dir, o.Dir); err != nil && !errors.Is(err, fs.ErrExist) { // else somebody made one meanwhile
+		return err
+	}
+	return nil
 }
 
 // genesis is a network that is being made in dir.

@@ -14,6 +14,10 @@ func chooseSpace(context.Context, string) (space, error) {
 	return space{}, errors.New("a devnet runs on Linux only")
 }
 
+func lock(context.Context, string) (func(), error) {
+	return nil, errors.New("a devnet runs on Linux only")
+}
+
 func (space) attributes() *syscall.SysProcAttr { return nil }
 
 func outside() string { return "" }
