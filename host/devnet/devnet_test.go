@@ -58,6 +58,7 @@ func gone(pid int) bool {
 }
 
 func TestNetworkComesUpAndGoesWithoutATrace(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	s := grow(t, n, 3)
 	assert.True(t, s.Up)
@@ -81,6 +82,7 @@ func TestNetworkComesUpAndGoesWithoutATrace(t *testing.T) {
 }
 
 func TestFundsAreOnTheFundingKey(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	key, err := os.ReadFile(filepath.Join(n.Dir, devnet.FundingKey))
 	require.NoError(t, err)
@@ -107,6 +109,7 @@ func get(t *testing.T, url string) string {
 }
 
 func TestMilestoneTimesAreTrueUnlessFast(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{})
 	s := grow(t, n, 2)
 	assert.WithinDuration(t, time.Now(), s.MilestoneTime, 2*time.Second)
@@ -114,6 +117,7 @@ func TestMilestoneTimesAreTrueUnlessFast(t *testing.T) {
 }
 
 func TestNetworkIsFoundByItsFolder(t *testing.T) {
+	t.Parallel()
 	first := devnettest.ForTest(t, devnet.Options{Fast: true})
 	second, err := devnet.Open(first.Dir)
 	require.NoError(t, err)
@@ -135,6 +139,7 @@ func TestNetworkIsFoundByItsFolder(t *testing.T) {
 }
 
 func TestKilledNodeIsLostAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	grow(t, n, 2)
 	for i := range n.Nodes { // also the one that the coordinator computes on
@@ -152,6 +157,7 @@ func TestKilledNodeIsLostAndTheOthersGoOn(t *testing.T) {
 }
 
 func TestStoppedNodeIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	require.NoError(t, n.Stop(1))
 	s := n.Status(t.Context())
@@ -163,6 +169,7 @@ func TestStoppedNodeIsTakenUpAgain(t *testing.T) {
 }
 
 func TestUpReplacesWhatWasKilled(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	require.NoError(t, n.Kill(0))
 	require.NoError(t, n.Stop(2))
@@ -173,6 +180,7 @@ func TestUpReplacesWhatWasKilled(t *testing.T) {
 }
 
 func TestNetworkOfOneIsLostWithItsNode(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	require.NoError(t, n.Kill(0))
 	assert.Contains(t, strings.Join(n.Status(t.Context()).Advice, "\n"), "every node was killed")
@@ -182,6 +190,7 @@ func TestNetworkOfOneIsLostWithItsNode(t *testing.T) {
 }
 
 func TestCutNetworkHoldsPacketsBack(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	if !n.Status(t.Context()).Own {
 		require.ErrorIs(t, n.Cut(), devnet.ErrNoNamespace)
@@ -204,6 +213,7 @@ func TestCutNetworkHoldsPacketsBack(t *testing.T) {
 }
 
 func TestNodesOpenNothingOutsideTheirNetwork(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	s := n.Status(t.Context())
 	if !s.Own {
@@ -224,6 +234,7 @@ func TestNodesOpenNothingOutsideTheirNetwork(t *testing.T) {
 }
 
 func TestPruningNodeKeepsItsHead(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true, Milestone: 20 * time.Millisecond, KeepMilestones: 50})
 	require.Eventually(t, func() bool { return n.Status(t.Context()).Nodes[0].Pruned > 10 }, time.Minute, 50*time.Millisecond)
 	r, err := http.Get(n.Nodes[0].REST + "/api/core/v2/milestones/by-index/2")
@@ -238,6 +249,7 @@ func TestPruningNodeKeepsItsHead(t *testing.T) {
 }
 
 func TestKeeperThatDiesTakesTheNetworkAlong(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	all := pids(t, n)
 	require.NoError(t, syscall.Kill(all[0], syscall.SIGKILL)) // the keeper comes first
@@ -251,6 +263,7 @@ func TestKeeperThatDiesTakesTheNetworkAlong(t *testing.T) {
 }
 
 func TestFolderOfSomethingElseIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	programs := devnettest.Programs(t)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "diary.txt"), nil, 0o600))
@@ -266,6 +279,7 @@ func TestFolderOfSomethingElseIsLeftAlone(t *testing.T) {
 }
 
 func TestOptionsThatCannotBeAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]devnet.Options{
 		"two nodes":                    {Nodes: 2},
 		"below a second but not fast":  {Milestone: 100 * time.Millisecond},
@@ -286,6 +300,7 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 
 // TestWithoutNamespaceItSaysSo: the keeper of this test may make none.
 func TestWithoutNamespaceItSaysSo(t *testing.T) {
+	t.Parallel()
 	real, programs := devnettest.Programs(t), t.TempDir()
 	for _, name := range []string{"hornet", "coordinator"} {
 		require.NoError(t, os.Symlink(filepath.Join(real, name), filepath.Join(programs, name)))
@@ -301,6 +316,7 @@ func TestWithoutNamespaceItSaysSo(t *testing.T) {
 }
 
 func TestUpFromTwoSidesMakesOneNetwork(t *testing.T) {
+	t.Parallel()
 	o := devnet.Options{Dir: filepath.Join(t.TempDir(), "devnet"), Fast: true, Programs: devnettest.Programs(t), Bound: true}
 	names := make(chan string, 2)
 	for range 2 {
@@ -320,6 +336,7 @@ func TestUpFromTwoSidesMakesOneNetwork(t *testing.T) {
 }
 
 func TestCoordinatorComesAgain(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	grow(t, n, 2)
 	all := pids(t, n)
@@ -328,6 +345,7 @@ func TestCoordinatorComesAgain(t *testing.T) {
 }
 
 func TestNodeKilledByOthersIsSeenAsKilled(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	require.NoError(t, syscall.Kill(n.Status(t.Context()).Nodes[1].PID, syscall.SIGKILL))
 	require.Eventually(t, func() bool { return n.Status(t.Context()).Nodes[1].State == devnet.StateKilled }, 10*time.Second, 10*time.Millisecond)
@@ -335,6 +353,7 @@ func TestNodeKilledByOthersIsSeenAsKilled(t *testing.T) {
 }
 
 func TestFolderWithALongNameWorks(t *testing.T) {
+	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Dir: filepath.Join(t.TempDir(), strings.Repeat("long", 50)), Fast: true})
 	grow(t, n, 1)
 }
