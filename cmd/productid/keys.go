@@ -300,7 +300,7 @@ overwritten. With the ledger in its place, productid ledger rebuild makes the re
 			if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 				return fmt.Errorf("restoring keys: %w", err)
 			}
-			if err := s.Restore(b, time.Now()); err != nil {
+			if err := s.Restore(b); err != nil {
 				return err
 			}
 			a.warnPlain(s)

@@ -52,7 +52,7 @@ func TestRestoredKeysAndTheLedgerMakeTheSameRegistry(t *testing.T) {
 	require.NoError(t, secrets.WriteBackup(backup, own, key, time.Now()))
 	b, err := secrets.ReadBackup(backup, key)
 	require.NoError(t, err)
-	require.NoError(t, secrets.Safe{Dir: empty, Key: key}.Restore(b, time.Now()))
+	require.NoError(t, secrets.Safe{Dir: empty, Key: key}.Restore(b))
 	file, err := os.ReadFile(filepath.Join(data, "ledger.db"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(empty, "ledger.db"), file, 0o600))

@@ -37,8 +37,7 @@ const (
 // openHouse opens the installation in the data folder and brings its registry up to the ledger.
 func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	own, err := a.loadSecrets(ctx)
-	begins := errors.Is(err, fs.ErrNotExist) && o == create
-	if begins {
+	if errors.Is(err, fs.ErrNotExist) && o == create {
 		own, err = a.createSecrets(ctx)
 	}
 	if err != nil {
@@ -49,14 +48,33 @@ func (a *app) openHouse(ctx context.Context, o opening) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.ledger, err = a.openBook(ctx, p, own, h.authors, begins || o == create && own.Restored.IsZero() && a.neverOpened(p)); err != nil {
+	if h.ledger, err = a.openBook(ctx, p, own, h.authors, o == create && own.Unbegun); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx, a.registryName(p), a.console); err != nil {
 		h.Close()
 		return nil, err
 	}
+	if own.Unbegun {
+		if err := a.begun(ctx); err != nil {
+			h.Close()
+			return nil, err
+		}
+	}
 	return h, nil
+}
+
+// begun notes that the ledger exists, before anything is recorded on it.
+func (a *app) begun(ctx context.Context) error {
+	safe, err := a.safe(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = safe.Change(func(s *secrets.Secrets) error {
+		s.Unbegun = false
+		return nil
+	})
+	return err
 }
 
 func (h *house) open(ctx context.Context, name string, c *console.Console) (err error) {
@@ -147,16 +165,6 @@ func (a *app) leftBehind() (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// neverOpened says that the installation has no registry yet: whoever began it got no further than its ledger's beginning, in which
-// nothing can have been recorded.
-func (a *app) neverOpened(p place) bool {
-	if p.kind == kindPostgres {
-		return false // the registry stands in the same database, and who began one knows it
-	}
-	_, err := os.Lstat(a.registryName(p))
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.

@@ -78,9 +78,9 @@ func writeBackup(path string, all Secrets, key Key, now time.Time) (err error) {
 	return nil
 }
 
-// Restore stores the secrets of a backup as Create does, and marks them as restored.
-func (s Safe) Restore(b Backup, now time.Time) error {
-	b.Secrets.Restored = milliseconds(now)
+// Restore stores the secrets of a backup as Create does. The installation that made the backup may have begun a ledger since.
+func (s Safe) Restore(b Backup) error {
+	b.Secrets.Unbegun = false
 	return s.Create(b.Secrets)
 }
 

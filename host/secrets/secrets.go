@@ -27,9 +27,9 @@ type Secrets struct {
 	Master  channel.Seed // of the keys that protect the caches and mark retries; no channel follows from it, save those of a first version
 	Log     LogKey       // of the installation's own log
 	Issuers []Issuer     // at least one; the oldest first
-	// Restored is when they came out of a backup, zero when they never did. Their ledger exists then, wherever it is: to begin
-	// another one under the same key would be a fork.
-	Restored time.Time
+	// Unbegun says that no ledger was begun under them yet, or that whoever began one was killed over it. Else there is one, wherever
+	// it is, and to begin another under the same key would be a fork.
+	Unbegun bool
 	// Keys are the installation's further keys, by their purpose.
 	Keys map[string]channel.Seed
 }
@@ -44,9 +44,9 @@ type Issuer struct {
 	Taps    channel.Seed // the master of its cards' channels
 }
 
-// New makes the secrets of a new installation, whose log has this origin, and of its first issuer.
+// New makes the secrets of a new installation, whose log has this origin, and of its first issuer. They are Unbegun.
 func New(origin, name, url string, random io.Reader, now time.Time) (Secrets, error) {
-	s := Secrets{Created: milliseconds(now)}
+	s := Secrets{Created: milliseconds(now), Unbegun: true}
 	first, err := NewIssuer(name, url, random, now)
 	if err != nil {
 		return Secrets{}, err

@@ -23,13 +23,13 @@ const (
 // The text's types print what they hold, so they stay in this file.
 type (
 	textV2 struct {
-		Version  int                 `json:"version"`
-		Created  time.Time           `json:"created"`
-		Restored time.Time           `json:"restored,omitzero"`
-		Master   seedText            `json:"master"`
-		Log      string              `json:"log"`
-		Issuers  []issuerText        `json:"issuers"`
-		Keys     map[string]seedText `json:"keys,omitempty"`
+		Version int                 `json:"version"`
+		Created time.Time           `json:"created"`
+		Unbegun bool                `json:"unbegun,omitempty"`
+		Master  seedText            `json:"master"`
+		Log     string              `json:"log"`
+		Issuers []issuerText        `json:"issuers"`
+		Keys    map[string]seedText `json:"keys,omitempty"`
 	}
 	issuerText struct {
 		Created time.Time `json:"created"`
@@ -65,7 +65,7 @@ func (s *seedText) UnmarshalText(text []byte) error {
 
 // text is what a file of secrets holds, always of the newest version.
 func (s Secrets) text() ([]byte, error) {
-	file := textV2{Version: version, Created: s.Created, Restored: s.Restored, Master: seedText(s.Master), Log: string(s.Log)}
+	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Master: seedText(s.Master), Log: string(s.Log)}
 	for _, i := range s.Issuers {
 		file.Issuers = append(file.Issuers, issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps)})
 	}
@@ -124,7 +124,7 @@ func parseNewest(text []byte) (Secrets, error) {
 	if err := decode(text, &file); err != nil {
 		return Secrets{}, err
 	}
-	s := Secrets{Created: file.Created, Restored: file.Restored, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
+	s := Secrets{Created: file.Created, Unbegun: file.Unbegun, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
 	for _, i := range file.Issuers {
 		s.Issuers = append(s.Issuers, Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps)})
 	}
