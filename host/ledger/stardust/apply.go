@@ -163,8 +163,8 @@ func (l *Ledger) applyState(ctx context.Context, tx *sql.Tx, u *update, s *state
 	}
 	counts = counts && alone
 	id := s.aliasID()
-	if c.alias.Empty() && !s.alias.AliasEmpty() && u.old {
-		return true, l.takeUnproved(ctx, tx, s) // it was made before the archive begins
+	if old := c.alias.Empty() || c.alias == id; old && u.old && c.next == 0 && !s.alias.AliasEmpty() {
+		return true, takeUnproved(ctx, tx, s, uint64(s.alias.StateIndex)+1) // made before the archive begins
 	}
 	if !counts && (c.alias.Empty() || c.alias != id) {
 		return false, nil // an alias that is no channel
@@ -199,7 +199,7 @@ func (l *Ledger) next(ctx context.Context, q querier, c *chain, s *state) (bool,
 		return false, nil
 	}
 	if c.next == 0 {
-		return s.alias.AliasEmpty() && m.Check(c.id, m.Mode(), 0, channel.Hash{}) == nil, nil
+		return s.alias.AliasEmpty() && (c.alias.Empty() || c.alias == s.aliasID()) && m.Check(c.id, m.Mode(), 0, channel.Hash{}) == nil, nil
 	}
 	head, err := c.head(ctx, q)
 	if err != nil || c.alias != s.aliasID() {

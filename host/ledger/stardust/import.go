@@ -130,6 +130,9 @@ func (l *Ledger) complete(ctx context.Context, tx *sql.Tx, id channel.ID) error 
 		return err
 	}
 	newest, err := c.head(ctx, tx)
+	if errors.Is(err, channel.ErrMalformed) || errors.Is(err, channel.ErrBadSignature) {
+		return nil // its author ended it with something else
+	}
 	if err != nil {
 		return err
 	}

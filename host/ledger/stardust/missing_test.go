@@ -2,6 +2,7 @@ package stardust
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"testing"
 	"time"
@@ -93,6 +94,33 @@ func TestNewArchiveOnAPrunedNode(t *testing.T) {
 	again, err := fresh.Import(t.Context(), evidence(t.Context(), old))
 	require.NoError(t, err)
 	assert.Zero(t, again)
+}
+
+// TestNewArchiveKnowsWhichAliasIsTheChannel: of two aliases whose making no node
+// remembers, the one that was written is the channel.
+func TestNewArchiveKnowsWhichAliasIsTheChannel(t *testing.T) {
+	n := newNetwork(t, devnet.Options{KeepMilestones: 50})
+	ledgers := n.pair(t, 30)
+	var all [][]channel.Message
+	for i := range 5 { // nearly every race leaves a second alias
+		c := n.newChain(t, ledgers[0], fmt.Sprint(i))
+		require.NoError(t, ledgers[1].List(t.Context(), c.id()))
+		m := race(t, ledgers, [2]channel.Message{c.sign(t, "left"), c.sign(t, "right")})
+		c.follows(m)
+		all = append(all, append([]channel.Message{m}, c.writeAll(t, ledgers[0], "1")...))
+	}
+	s, err := ledgers[0].Status(t.Context())
+	require.NoError(t, err)
+	require.Positive(t, s.Ignored, "no race left a second alias")
+	n.prune(t, ledgers[0])
+
+	fresh := openLedger(t, n.options(newArchive(t), ledgers[0].o.Funding))
+	taken, err := fresh.Import(t.Context(), evidence(t.Context(), ledgers[0]))
+	require.NoError(t, err)
+	assert.Equal(t, 10, taken)
+	for _, messages := range all {
+		requireAll(t, fresh, messages[0].Channel(), messages)
+	}
 }
 
 // TestArchiveThatSleptTooLong: an archive that was not open while its nodes forgot

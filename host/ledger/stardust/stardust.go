@@ -33,7 +33,10 @@
 // # Limitations
 //
 // A network's coordinator decides the order and can withhold: its keys are what a
-// verifier trusts. An alias locks its storage deposit for good.
+// verifier trusts, and what is checked before a message is archived. Nodes are
+// believed about the rest: how far the ledger is, which outputs are spent, why a
+// transaction was refused. INX has neither encryption nor passwords, so nodes belong
+// on the same machine or behind a tunnel. An alias locks its storage deposit for good.
 package stardust
 
 import (
