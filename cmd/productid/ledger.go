@@ -14,7 +14,7 @@ func (a *app) ledger() *cobra.Command {
 	c := group("ledger", "Look at the ledger, take proofs from it, check it",
 		`  productid ledger verify                     the whole ledger
   productid ledger verify receipt.json        one receipt, offline`)
-	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerRebuild())
+	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerRebuild())
 	return c
 }
 

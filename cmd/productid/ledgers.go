@@ -93,12 +93,16 @@ func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, author
 	return &book{Ledger: log, Lister: log, log: log}, nil
 }
 
-func openLog(ctx context.Context, p place, own secrets.Secrets, begins bool) (*tlog.Log, error) {
+func openLog(ctx context.Context, p place, own secrets.Secrets, begins bool, set ...func(*tlog.Options)) (*tlog.Log, error) {
 	signer, err := ledger.NewSigner(string(own.Log))
 	if err != nil {
 		return nil, err
 	}
-	log, err := tlog.Open(ctx, p.name, tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins})
+	o := tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins}
+	for _, change := range set {
+		change(&o)
+	}
+	log, err := tlog.Open(ctx, p.name, o)
 	if errors.Is(err, tlog.ErrMissing) {
 		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + p.String(), Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
 			Next: "mount it, or put it back from its backup; if no card was ever made here, delete the secrets and begin again"}

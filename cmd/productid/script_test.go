@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			_, err := devnet.Programs(filepath.Join(scripts, "devnet"))
 			return err == nil || os.Getenv("PRODUCTID_REQUIRE") == "all", nil // [devnet] is the only one
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "card": putCard, "let": let, "alter": alter},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "card": putCard, "let": let, "alter": alter, "port": port, "await": await, "reaches": reaches},
 	})
 }
 

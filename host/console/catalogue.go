@@ -6,7 +6,9 @@ import (
 	"net"
 
 	"github.com/productid/productid/host/devnet"
+	"github.com/productid/productid/host/ledger/mirror"
 	"github.com/productid/productid/host/ledger/stardust"
+	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
@@ -110,6 +112,10 @@ func ofNetworks() []entry {
 func ofHistories() []entry {
 	const next = "do not go on, used taps might pass again: compare the ledger with a checkpoint or a mirror of your own, and put the newest copy back"
 	return []entry{
+		is(mirror.ErrBroken, No, "log_broken", "the log's key signed what no log may: a fork, a cut, or a message out of place", "trust no answer of that log; show the evidence to whoever relies on it; take the file away to begin again"),
+		is(tiles.ErrRewritten, No, "log_rewritten", "the log is not the one that was seen before: it was rewritten, cut, or an old copy was put back", "trust no answer of it: whoever keeps a mirror of it can tell what it was"),
+		is(tiles.ErrURL, Usage, "malformed_url", "that is not the address of a log or witness", "give https://HOST/…, or http:// on this machine"),
+		is(tiles.ErrReadOnly, Usage, "read_only", "others serve this ledger, and it can only be read", "write where the installation is"),
 		is(registry.ErrOtherHistory, Failure, "other_history", "the ledger is not as it was known here: it was rewritten or cut, or an old copy was put back", next),
 		is(ledger.ErrNoPosition, Failure, "other_history", "the ledger is shorter than it was: it was cut, or an old copy was put back", next),
 		is(validation.ErrUnreadable, Failure, "unreadable_head", "the newest message of the card's channel says nothing to go by", "productid channel read shows it; install a newer version, or find out who else writes with these secrets"),

@@ -40,10 +40,10 @@ import (
 
 // Files in the mirror's folder.
 const (
-	fileCopy     = "ledger.db"
+	fileCopy     = "mirror.db"
 	fileWitness  = "witness.db"
-	fileSeen     = "checkpoint" // the newest that was verified, copied or not yet
-	fileEvidence = "evidence.json"
+	fileSeen     = "mirror.checkpoint" // the newest that was verified, copied or not yet
+	fileEvidence = "mirror.evidence.json"
 )
 
 // How often the log is looked at, and how rarely after it did not answer.

@@ -154,7 +154,7 @@ func TestMirrorDetects(t *testing.T) {
 			}
 			assert.NotEqual(t, e.Kept, e.Got)
 			var kept Evidence
-			text, err := os.ReadFile(filepath.Join(dir, "evidence.json"))
+			text, err := os.ReadFile(filepath.Join(dir, "mirror.evidence.json"))
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(text, &kept))
 			assert.Equal(t, e.Got, kept.Got)
@@ -190,7 +190,7 @@ func TestDeletedStateIsNoWayRound(t *testing.T) {
 	_, err := m.Sync(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, m.Close())
-	require.NoError(t, os.Remove(filepath.Join(dir, "checkpoint")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "mirror.checkpoint")))
 	extend(t, old, author(2), 20, "other")
 	server.set(tiles.NewHandler(old))
 	_, err = openMirror(t, server.URL, dir).Sync(t.Context())

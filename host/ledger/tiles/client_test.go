@@ -209,7 +209,7 @@ func TestAddresses(t *testing.T) {
 	}
 	for _, url := range []string{"", "log.example", "ftp://log.example", "http://log.example", "http://localhost.log.example", "https://", "https://a:b@log.example", "https://log.example?x", "https://log.example#x", "https://%zz"} {
 		_, err := NewClient(Options{URL: url, Policy: policy(t)})
-		assert.ErrorIs(t, err, errURL, url)
+		assert.ErrorIs(t, err, ErrURL, url)
 	}
 	_, err := NewClient(Options{URL: "http://log.example", Policy: policy(t), PlainHTTP: true})
 	assert.NoError(t, err)

@@ -26,10 +26,7 @@ const (
 	maxRedirects = 3
 )
 
-var (
-	errAbsent = errors.New("it is not there")
-	errURL    = errors.New("not the URL of a log or witness")
-)
+var errAbsent = errors.New("it is not there")
 
 // fetcher gets resources below one URL, and from no other host.
 type fetcher struct {
@@ -44,15 +41,15 @@ type fetcher struct {
 func ParseURL(text string, plain bool) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errURL, err)
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	switch {
 	case base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "":
-		return nil, fmt.Errorf("%w: %q", errURL, text)
+		return nil, fmt.Errorf("%w: %q", ErrURL, text)
 	case base.Scheme != "https" && base.Scheme != "http":
-		return nil, fmt.Errorf("%w: %q is neither https nor http", errURL, text)
+		return nil, fmt.Errorf("%w: %q is neither https nor http", ErrURL, text)
 	case base.Scheme == "http" && !plain && !loopback(base.Hostname()):
-		return nil, fmt.Errorf("%w: %q is plain http to another machine", errURL, text)
+		return nil, fmt.Errorf("%w: %q is plain http to another machine", ErrURL, text)
 	}
 	return base.JoinPath("/"), nil
 }

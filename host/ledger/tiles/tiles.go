@@ -61,6 +61,8 @@ const (
 const levelEntries = -1
 
 var (
+	// ErrURL refuses what is not the URL of a log or witness: see ParseURL.
+	ErrURL = errors.New("not the URL of a log or witness")
 	// ErrNoMessage says that a log's key signed for a leaf that is no message of anybody.
 	ErrNoMessage = errors.New("leaf is no message")
 	// ErrReadOnly refuses to write to a log that others serve.
