@@ -95,6 +95,9 @@ func ofFiles() []entry {
 		is(store.ErrForeign, Failure, "file_foreign", "the file was made for something else", "check --data and --ledger"),
 		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
 		is(store.ErrNotDurable, Failure, "not_durable", "the file system does not keep what it acknowledges", "put the data folder on a local disk"),
+		is(store.ErrReadOnly, Failure, "read_only", "the database takes no writes: it is a standby, or was opened for reading", "name the primary server in --ledger"),
+		is(store.ErrMissing, Failure, "database_missing", "the database is there, and nothing of ours in it", "check --ledger; a new installation is begun with productid card personalise"),
+		is(store.ErrUnavailable, Unreachable, "database_unavailable", "the database server does not answer; nothing was written", "start it or check --ledger, then run it again"),
 		is(store.ErrBusy, Unreachable, "ledger_busy", "another process keeps the file locked; nothing was written", "run it again; if that stays, look for a process that hangs"),
 	}
 }
