@@ -81,7 +81,7 @@ func (w *world) prove(f *file) {
 	}
 	f.log.hashes, _ = known.prove(size, indexes) // of two messages at one place there is no proof
 	if f.head != nil {
-		v := &verifier{file: f, size: end.Size, root: end.Root}
+		v := &verifier{file: f, verdict: verdict{size: end.Size, root: end.Root}}
 		require.NoError(w.t, v.signHead(w.taps.Author, f.head.time))
 	}
 }
@@ -151,6 +151,10 @@ func malformedBundles(w *world, good string) []bad {
 		w.changed("malformed", "a stub cut off", func(f *file) { f.taps[1].strip(); f.taps[1].stub = f.taps[1].stub[:187] }),
 		w.changed("bad_signature", "a stub of another payload", func(f *file) { f.taps[1].strip(); f.taps[1].stub[100] ^= 1 }),
 		w.text("malformed", "a message and its stub", `{"index":8,`, `{"index":8,"stub":"",`),
+		w.text("malformed", "an anchor without proof", `"head":`, `"anchor":{"message":{"index":0,"time":0,"message":""}},"head":`),
+		w.text("malformed", "an anchor without message", `"head":`, `"anchor":{"log":{"checkpoint":"","hashes":""}},"head":`),
+		w.text("malformed", "an anchor of a stub", `"head":`, `"anchor":{"message":{"index":0,"time":0,"stub":""},"log":{"checkpoint":"","hashes":""}},"head":`),
+		w.text("malformed", "an anchor on a network without block", `"head":`, `"anchor":{"message":{"index":0,"time":0,"message":""},"stardust":{"milestones":[]}},"head":`),
 		w.changed("malformed", "an empty message", func(f *file) { f.opening.raw = nil }),
 		w.changed("malformed", "a message of another version", func(f *file) { f.taps[0].raw[4] = 2 }),
 	)
@@ -354,5 +358,5 @@ func TestEveryBadBundleIsRefused(t *testing.T) {
 		assert.Equal(t, Report{}, r, b.name)
 	}
 	t.Log(len(all), "bad bundles")
-	assert.GreaterOrEqual(t, len(all), 105)
+	assert.GreaterOrEqual(t, len(all), 110)
 }

@@ -10,20 +10,24 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/productid/productid/pkg/channel"
-	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
 )
 
 // file is what a bundle holds.
 type file struct {
 	card         tap.CardID
-	opening      entry    // of the issuer's channel
-	registration entry    // of the card, on the issuer's channel
-	taps         []entry  // the tap channel, from its first message on
-	log          *logPart // what proves them, or
-	stardust     *stardustPart
-	head         *head
-	anchor       *anchor
+	opening      entry   // of the issuer's channel
+	registration entry   // of the card, on the issuer's channel
+	taps         []entry // the tap channel, from its first message on
+	proofs               // of all these
+	head         *head   // or nil
+	anchor       *anchor // or nil
+}
+
+// proofs prove entries: it is one of the two.
+type proofs struct {
+	log      *logPart
+	stardust *stardustPart
 }
 
 // entry is a message at its place in the ledger, as ledger.Entry has it.
@@ -52,8 +56,8 @@ type head struct {
 
 // anchor is a message on another ledger, with its proof.
 type anchor struct {
-	raw   []byte
-	proof ledger.Proof
+	entry entry
+	proofs
 }
 
 // parse reads a bundle's form. What it says is checked by Verify.
@@ -86,21 +90,29 @@ func (r *reader) file() *file {
 			f.registration = r.entry()
 		case "taps":
 			r.list(func() { f.taps = append(f.taps, r.entry()) })
-		case "log":
-			f.log = r.logPart()
-		case "stardust":
-			f.stardust = r.stardustPart()
 		case "head":
 			f.head = r.head()
 		case "anchor":
 			f.anchor = r.anchor()
 		default:
-			return false
+			return r.proofsMember(&f.proofs, name)
 		}
 		return true
 	})
 	r.checkParts(f, seen)
 	return f
+}
+
+func (r *reader) proofsMember(p *proofs, name string) bool {
+	switch name {
+	case "log":
+		p.log = r.logPart()
+	case "stardust":
+		p.stardust = r.stardustPart()
+	default:
+		return false
+	}
+	return true
 }
 
 // checkParts wants the members that a bundle has, and of each message what its ledger's kind of proof needs.
@@ -113,16 +125,21 @@ func (r *reader) checkParts(f *file, seen names) {
 	default:
 		r.fail("a member is missing, or one too many")
 	}
-	for _, e := range f.entries() {
-		if (e.block != nil) != (f.stardust != nil) {
-			r.fail("a message without its proof")
-		}
-	}
+	r.checkEntries(f.proofs, f.entries())
 	if f.head != nil && len(f.taps) == 0 {
 		r.fail("head of a channel without messages")
 	}
 	if n := len(f.taps); f.opening.stub != nil || f.registration.stub != nil || n > 0 && f.taps[n-1].stub != nil {
 		r.fail("a message without its payload that no ledger removes")
+	}
+}
+
+// checkEntries wants of each message what its ledger's kind of proof needs.
+func (r *reader) checkEntries(p proofs, entries []*entry) {
+	for _, e := range entries {
+		if (e.block != nil) != (p.stardust != nil) {
+			r.fail("a message without its proof")
+		}
 	}
 }
 
@@ -223,33 +240,18 @@ func (r *reader) head() *head {
 
 func (r *reader) anchor() *anchor {
 	a := &anchor{}
-	r.exactly([]string{"message", "proof"}, func(name string) bool {
-		switch name {
-		case "message":
-			a.raw = r.bytes()
-		case "proof":
-			a.proof = r.proof()
-		default:
-			return false
+	seen := r.object(func(name string) bool {
+		if name != "message" {
+			return r.proofsMember(&a.proofs, name)
 		}
+		a.entry = r.entry()
 		return true
 	})
+	if !seen.are("message", "log") && !seen.are("message", "stardust") || a.entry.stub != nil {
+		r.fail("want a message and its proof")
+	}
+	r.checkEntries(a.proofs, []*entry{&a.entry})
 	return a
-}
-
-func (r *reader) proof() (p ledger.Proof) {
-	r.exactly([]string{"kind", "text"}, func(name string) bool {
-		switch name {
-		case "kind":
-			p.Kind = r.text()
-		case "text":
-			p.Text = []byte(r.text())
-		default:
-			return false
-		}
-		return true
-	})
-	return p
 }
 
 // marshal writes the bundle, a message a line.
@@ -263,22 +265,22 @@ func (f *file) marshal() []byte {
 		}
 		b.WriteString("\n" + e.text())
 	}
-	b.WriteString("\n],\n")
-	if p := f.log; p != nil {
-		fmt.Fprintf(&b, "\"log\":{\"checkpoint\":%s,\n\"hashes\":\"%s\"}", quote(p.checkpoint), hashText(p.hashes))
-	}
-	if p := f.stardust; p != nil {
-		b.WriteString(p.text())
-	}
+	b.WriteString("\n],\n" + f.proofs.text())
 	if f.head != nil {
 		fmt.Fprintf(&b, ",\n\"head\":{\"time\":%d,\"signature\":\"%s\"}", f.head.time.UnixMilli(), base64url(f.head.signature[:]))
 	}
 	if a := f.anchor; a != nil {
-		fmt.Fprintf(&b, ",\n\"anchor\":{\"message\":\"%s\",\"proof\":{\"kind\":%s,\"text\":%s}}",
-			base64url(a.raw), quote(a.proof.Kind), quote(string(a.proof.Text)))
+		fmt.Fprintf(&b, ",\n\"anchor\":{\"message\":%s,\n%s}", a.entry.text(), a.proofs.text())
 	}
 	b.WriteString("\n}\n")
 	return b.Bytes()
+}
+
+func (p proofs) text() string {
+	if p.stardust != nil {
+		return p.stardust.text()
+	}
+	return fmt.Sprintf("\"log\":{\"checkpoint\":%s,\n\"hashes\":\"%s\"}", quote(p.log.checkpoint), hashText(p.log.hashes))
 }
 
 func (e entry) text() string {

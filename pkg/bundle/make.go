@@ -74,7 +74,9 @@ func makeBundle(ctx context.Context, l ledger.Ledger, issuer channel.ID, card ta
 		if err != nil {
 			return nil, fmt.Errorf("looking for the checkpoint's anchor: %w", err)
 		}
-		f.anchor = &anchor{e.Message.Bytes(), e.Proof}
+		if err := f.anchorWith(e); err != nil {
+			return nil, err
+		}
 	}
 	data := f.marshal()
 	if len(data) > MaxSize {

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,18 +24,23 @@ func (f *file) prove(ctx context.Context, l ledger.Ledger, phase ledger.Phase) e
 		}
 		proof, err := proofOf(ctx, l, e.message, wanted)
 		if err == nil {
-			err = f.addProof(e, proof, known)
+			err = f.add(e, proof, known)
 		}
 		if err != nil {
 			return fmt.Errorf("proving message %d of channel %s: %w", e.message.Number(), e.message.Channel(), err)
 		}
 	}
-	if f.log == nil {
+	return f.finish(all, known)
+}
+
+// finish puts the hashes of a log's proofs together, under the last checkpoint.
+func (p *proofs) finish(entries []*entry, known parts) error {
+	if p.log == nil {
 		return nil
 	}
-	end, err := claimed(f.log.checkpoint)
+	end, err := claimed(p.log.checkpoint)
 	if err == nil {
-		f.log.hashes, err = known.prove(end.Size, indexes(all))
+		p.log.hashes, err = known.prove(end.Size, indexes(entries))
 	}
 	if err != nil {
 		return fmt.Errorf("putting the log's proofs together: %w: %w", err, ledger.ErrInvalidProof)
@@ -58,20 +64,20 @@ func indexes(all []*entry) (indexes []uint64) {
 	return indexes
 }
 
-// addProof takes the proof of one message into the bundle. Of a log's checkpoints the last one stays.
-func (f *file) addProof(e *entry, p ledger.Proof, known parts) error {
-	if p.Kind == ledger.KindStardust {
-		if f.stardust == nil {
-			f.stardust = &stardustPart{}
+// add takes the proof of one message. Of a log's checkpoints the last one stays.
+func (p *proofs) add(e *entry, proof ledger.Proof, known parts) error {
+	if proof.Kind == ledger.KindStardust {
+		if p.stardust == nil {
+			p.stardust = &stardustPart{}
 		}
-		return f.addStardust(e, p.Text)
+		return p.stardust.add(e, proof.Text)
 	}
-	parsed, err := ledger.ParseLogProof(p.Text)
+	parsed, err := ledger.ParseLogProof(proof.Text)
 	if err != nil {
 		return err
 	}
-	f.log = &logPart{checkpoint: string(parsed.Checkpoint)}
-	end, err := claimed(f.log.checkpoint)
+	p.log = &logPart{checkpoint: string(parsed.Checkpoint)}
+	end, err := claimed(p.log.checkpoint)
 	if err == nil && parsed.Index != e.index {
 		err = errTree
 	}
@@ -114,13 +120,36 @@ func (f *file) check() (*verifier, error) {
 // proved is proofs without a policy.
 func (v *verifier) proved() error {
 	if v.log == nil {
-		return v.messages()
+		if err := v.messages(); err != nil {
+			return err
+		}
+		v.size, v.root = v.stardust.end()
+		return nil
 	}
 	end, err := claimed(v.log.checkpoint)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
 	}
-	return v.inTree(end)
+	v.size, v.root = end.Size, end.Root
+	return v.log.covers(v.inLedger(), end)
+}
+
+// anchorWith takes the message that records the checkpoint on another ledger.
+func (f *file) anchorWith(e ledger.Evidence) error {
+	a := &anchor{entry: newEntry(ledger.Entry{Message: e.Message})}
+	if p, err := ledger.ParseLogProof(e.Proof.Text); err == nil && len(p.Extra) == 8 {
+		a.entry.index, a.entry.time = p.Index, time.UnixMilli(int64(binary.BigEndian.Uint64(p.Extra))).UTC()
+	}
+	known := parts{}
+	err := a.add(&a.entry, e.Proof, known)
+	if err == nil {
+		err = a.finish([]*entry{&a.entry}, known)
+	}
+	if err != nil {
+		return fmt.Errorf("proof of the checkpoint's anchor: %w", err)
+	}
+	f.anchor = a
+	return nil
 }
 
 // signHead lets the author say that the last message is the newest, as of when the channel was read.

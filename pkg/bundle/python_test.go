@@ -40,9 +40,12 @@ type judged struct {
 }
 
 // TestASecondImplementationSaysTheSame gives every bundle of the tests, good, bad and changed at random, to the verifier that was
-// written in Python from docs/formats alone, and compares its facts and words, or the class of its refusal.
+// written in Python from docs/formats alone, and compares its facts, or the class of its refusal.
 func TestASecondImplementationSaysTheSame(t *testing.T) {
 	interpreter := python(t)
+	script, err := os.ReadFile("../../scripts/verify_bundle.py")
+	require.NoError(t, err)
+	assert.LessOrEqual(t, bytes.Count(script, []byte("\n")), 300, "lines of a verifier that somebody else may want to write too")
 	groups := map[string][]judged{}
 	for _, j := range allBundles(t) {
 		policy, err := json.Marshal(j.policy)
@@ -61,6 +64,8 @@ func TestASecondImplementationSaysTheSame(t *testing.T) {
 			want := map[string]any{}
 			require.NoError(t, json.Unmarshal([]byte(printed(t, r)), &want))
 			want["holds"] = true
+			delete(want, "proved") // words that follow from the facts
+			delete(want, "trusted")
 			assert.Equal(t, want, got, j.name)
 		}
 	}
@@ -104,12 +109,15 @@ func allBundles(t *testing.T) (all []judged) {
 	all = append(all, judged{"witnessed", data, policy, w.now})
 	data, policy, w = anchored(t)
 	all = append(all, judged{"anchored", data, policy, w.now})
+	data, policy, w = anchoredOnStardust(t)
+	all = append(all, judged{"anchored on Stardust", data, policy, w.now})
+	all = append(all, mutations(data, policy, w.now, 301)...)
 	n := newTangle(t, 5)
 	all = append(all, judged{"on Stardust", n.make(), n.policy(), n.now()})
 	for _, b := range append(badBundles(t), badTangles(t)...) {
 		all = append(all, judged{b.name, b.data, b.policy, b.now})
 	}
-	return append(all, mutations(data, policy, w.now, 301)...)
+	return append(all, mutations(n.make(), n.policy(), n.now(), 301)...)
 }
 
 // mutations are bundles with a byte changed, one in so many.

@@ -78,7 +78,7 @@ func (v *verifier) report() Report {
 		r.AsOf = v.head.time
 	}
 	if v.anchor != nil {
-		r.Anchor = &Anchor{v.anchored.Ledger, v.anchored.Channel, v.anchored.Time}
+		r.Anchor = &Anchor{v.anchoredIn, v.anchor.entry.message.Channel(), v.anchor.entry.time}
 	}
 	if a, found := v.aliases[v.result.Taps]; found {
 		r.Alias = &Alias{a.ID, a.Issuer}

@@ -77,10 +77,10 @@ func (p *stardustPart) text() string {
 }
 
 // readMilestones wants them ascending, and no more than the messages need.
-func (v *verifier) readMilestones() error {
-	p, used := v.stardust, make([]bool, len(v.stardust.raw))
+func (p *stardustPart) readMilestones(entries []*entry) error {
+	used := make([]bool, len(p.raw))
 	p.milestones = nil
-	for _, e := range v.entries() {
+	for _, e := range entries {
 		if e.block.milestone >= uint64(len(used)) {
 			return fmt.Errorf("milestone %d of %d: %w", e.block.milestone, len(used), ErrMalformed)
 		}
@@ -95,20 +95,19 @@ func (v *verifier) readMilestones() error {
 			return fmt.Errorf("milestone %d is not needed, or out of order: %w", m.Index, ErrMalformed)
 		}
 		p.milestones = append(p.milestones, m)
-		v.size, v.root = uint64(m.Index), m.ID
 	}
 	return nil
 }
 
 // openBlock finds the message in its block, and its place in the ledger.
-func (v *verifier) openBlock(e *entry) error {
+func (p *stardustPart) openBlock(e *entry) error {
 	block, err := stardust.ParseBlock(e.block.raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
 	}
 	for _, a := range block.Transaction.Aliases {
 		if uint64(a.Output) == e.block.output {
-			m := v.stardust.milestones[e.block.milestone]
+			m := p.milestones[e.block.milestone]
 			e.raw, e.time, e.index = a.StateMetadata, m.Time, uint64(m.Index)<<32|uint64(e.block.path.Index)
 			return nil
 		}
@@ -116,63 +115,69 @@ func (v *verifier) openBlock(e *entry) error {
 	return fmt.Errorf("output %d of block %v is no alias: %w", e.block.output, block.ID, ledger.ErrInvalidProof)
 }
 
-// applied checks all messages against the milestones, and that those of a channel lie on one alias.
-func (v *verifier) applied() error {
-	aliases := map[channel.ID]stardust.Alias{}
-	networks := make([]string, len(v.stardust.raw))
-	for _, e := range v.entries() {
+// verify checks the messages against the milestones, and that those of a channel lie on one alias.
+func (p *stardustPart) verify(policy ledger.Policy, entries []*entry) (verdict, error) {
+	v := verdict{phase: ledger.Final, aliases: map[channel.ID]stardust.Alias{}}
+	networks := make([]string, len(p.raw))
+	var network uint64
+	for i, e := range entries {
 		at := e.block.milestone
-		state, err := ledger.StardustProof{Path: e.block.path, Milestone: v.stardust.raw[at], Block: e.block.raw}.Open(e.message)
+		state, err := ledger.StardustProof{Path: e.block.path, Milestone: p.raw[at], Block: e.block.raw}.Open(e.message)
 		if err != nil {
-			return err
+			return v, err
 		}
 		if networks[at] == "" { // a milestone's signatures are checked once
-			if networks[at], err = v.policy.Network(state); err != nil {
-				return err
+			if networks[at], err = policy.Network(state); err != nil {
+				return v, err
 			}
 		}
-		if v.origin == "" {
-			v.origin, v.network = networks[at], state.Network
+		if i == 0 {
+			v.origin, network = networks[at], state.Network
 		}
-		if state.Network != v.network || networks[at] != v.origin {
-			return fmt.Errorf("messages on two networks: %w", ledger.ErrInvalidProof)
+		if state.Network != network || networks[at] != v.origin {
+			return v, fmt.Errorf("messages on two networks: %w", ledger.ErrInvalidProof)
 		}
 		id := e.message.Channel()
-		if first, found := aliases[id]; found && first.ID != state.Alias.ID {
-			return fmt.Errorf("channel %s on two aliases, %v and %v: %w", id, first.ID, state.Alias.ID, ledger.ErrInvalidProof)
+		if first, found := v.aliases[id]; found && first.ID != state.Alias.ID {
+			return v, fmt.Errorf("channel %s on two aliases, %v and %v: %w", id, first.ID, state.Alias.ID, ledger.ErrInvalidProof)
 		}
-		aliases[id] = state.Alias
+		v.aliases[id] = state.Alias
 	}
-	v.phase, v.aliases = ledger.Final, aliases
-	return nil
+	v.size, v.root = p.end()
+	return v, nil
 }
 
-// addStardust takes a proof into the bundle. Milestones are to come in their order.
-func (f *file) addStardust(e *entry, text []byte) error {
-	p, err := ledger.ParseStardustProof(text)
+// end is what a signed head names of a network: index and id of the last milestone.
+func (p *stardustPart) end() (uint64, [32]byte) {
+	m := p.milestones[len(p.milestones)-1]
+	return uint64(m.Index), m.ID
+}
+
+// add takes a proof into the bundle. Milestones are to come in their order.
+func (p *stardustPart) add(e *entry, text []byte) error {
+	proof, err := ledger.ParseStardustProof(text)
 	if err != nil {
 		return err
 	}
-	block, err := stardust.ParseBlock(p.Block)
+	block, err := stardust.ParseBlock(proof.Block)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
 	}
-	e.block = &blockPart{raw: p.Block, path: p.Path}
+	e.block = &blockPart{raw: proof.Block, path: proof.Path}
 	for _, a := range block.Transaction.Aliases {
 		if bytes.Equal(a.StateMetadata, e.raw) {
 			e.block.output = uint64(a.Output)
 		}
 	}
-	return f.addMilestone(p.Milestone, e.block)
+	return p.addMilestone(proof.Milestone, e.block)
 }
 
 // addMilestone takes the milestone of a block, unless it is the last one taken.
-func (f *file) addMilestone(raw []byte, b *blockPart) error {
+func (p *stardustPart) addMilestone(raw []byte, b *blockPart) error {
 	m, err := stardust.ParseMilestone(raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ledger.ErrInvalidProof)
 	}
-	p := f.stardust
 	if n := len(p.milestones); n == 0 || p.milestones[n-1].ID != m.ID {
 		p.raw, p.milestones = append(p.raw, raw), append(p.milestones, m)
 	}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -148,6 +149,28 @@ func TestAChangedByteOnStardust(t *testing.T) {
 	requireFirm(t, w.make(), w.policy(), w.now())
 }
 
+// anchoredOnStardust is a log's bundle whose checkpoint is recorded on a network, and the policy that trusts both.
+func anchoredOnStardust(t testing.TB) ([]byte, ledger.Policy, *world) {
+	w, n, anchors := tapped(t, 1), newTangle(t, 0), recordtest.NewChain("anchors")
+	n.milestone(n.say(anchors, []byte(w.checkpointBody())))
+	o := w.options()
+	o.Anchored = func(context.Context, []byte) (ledger.Evidence, error) {
+		return ledger.Evidence{Message: n.entries[anchors.ID()][0].Message, Proof: n.proofs[anchors.ID()][0]}, nil
+	}
+	policy := w.policy
+	policy.Coordinators = n.policy().Coordinators
+	return w.make(o), policy, w
+}
+
+func TestABundleAnchoredOnStardust(t *testing.T) {
+	data, policy, w := anchoredOnStardust(t)
+	r, err := Verify(data, policy, w.now)
+	require.NoError(t, err)
+	assert.Equal(t, &Anchor{network, recordtest.NewChain("anchors").ID(), begin.Truncate(time.Second).Add(5 * time.Second)}, r.Anchor)
+	assert.Equal(t, ledger.Anchored, r.Phase)
+	requireFirm(t, data, policy, w.now)
+}
+
 // badTangles are the kinds of bad bundles that only a Stardust network has.
 func badTangles(t testing.TB) []bad {
 	w := newTangle(t, 4)
@@ -157,6 +180,9 @@ func badTangles(t testing.TB) []bad {
 		change(f)
 		return bad{name, class, f.marshal(), w.policy(), w.now()}
 	}
+	text := func(name, old, new string) bad {
+		return bad{name, "malformed", bytes.Replace(w.make(), []byte(old), []byte(new), 1), w.policy(), w.now()}
+	}
 	under := func(class, name string, change func(*ledger.Policy)) bad {
 		p := w.policy()
 		change(&p)
@@ -164,9 +190,9 @@ func badTangles(t testing.TB) []bad {
 	}
 	all := []bad{
 		changed("malformed", "a message of a log among blocks", func(f *file) { f.taps[1] = entry{raw: []byte("x"), time: begin} }),
-		changed("malformed", "a log and a network", func(f *file) { f.log = &logPart{} }),
-		changed("malformed", "neither log nor network", func(f *file) { f.stardust = nil }),
-		changed("malformed", "an anchor of a network", func(f *file) { f.anchor = &anchor{} }),
+		text("a log and a network", `"stardust":`, `"log":{"checkpoint":"","hashes":""},"stardust":`),
+		text("neither log nor network", `"stardust":`, `"stardusd":`),
+		text("an anchor of a network", `"stardust":`, `"anchor":{"message":{"index":0,"time":0,"message":""},"log":{"checkpoint":"","hashes":""}},"stardust":`),
 		changed("malformed", "a milestone that is not there", func(f *file) { f.taps[4].block.milestone = 5 }),
 		changed("malformed", "a milestone that nobody needs", func(f *file) { f.stardust.raw = append(f.stardust.raw, f.stardust.raw[4]) }),
 		changed("malformed", "milestones exchanged", func(f *file) {
@@ -202,12 +228,12 @@ func editedTangles(t testing.TB) []bad {
 		w := newTangle(t, 0)
 		f, err := parse(w.make())
 		require.NoError(t, err)
-		require.NoError(t, (&verifier{file: f}).readMilestones())
+		require.NoError(t, f.stardust.readMilestones(f.entries()))
 		edit(w.aliases[w.taps.ID()])
 		w.milestone(w.tap(4))
 		id := w.taps.ID()
 		e := entry{raw: w.entries[id][1].Message.Bytes()}
-		require.NoError(t, f.addStardust(&e, w.proofs[id][1].Text))
+		require.NoError(t, f.stardust.add(&e, w.proofs[id][1].Text))
 		f.taps, f.head = append(f.taps, e), nil
 		return bad{name, class, f.marshal(), w.policy(), w.now()}
 	}

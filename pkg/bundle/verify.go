@@ -23,7 +23,7 @@ func Verify(data []byte, policy ledger.Policy, now time.Time) (Report, error) {
 	}
 	v := &verifier{file: f, policy: policy, now: now}
 	for _, check := range []func() error{
-		v.messages, v.issuerChannel, v.tapChannel, v.proofs, v.issuer, v.fold, v.checkHead, v.checkAnchor,
+		v.messages, v.issuerChannel, v.tapChannel, v.recorded, v.issuer, v.fold, v.checkHead, v.checkAnchor,
 	} {
 		if err := check(); err != nil {
 			return Report{}, fmt.Errorf("bundle of card %v: %w", f.card, err)
@@ -38,29 +38,34 @@ type verifier struct {
 	policy ledger.Policy
 	now    time.Time
 
-	origin string // of the log, or name of the network
-	size   uint64 // what a signed head names: the log's size and root, or index and id of the last milestone
-	root   [32]byte
-	phase  ledger.Phase
-	// on a Stardust network
-	network uint64
-	aliases map[channel.ID]stardust.Alias
+	verdict
+	states     *record.Map
+	result     record.Card
+	anchoredIn string // the ledger
+}
 
-	states   *record.Map
-	result   record.Card
-	anchored ledger.Receipt
+// verdict is what proofs amount to.
+type verdict struct {
+	origin  string // of the log, or name of the network
+	phase   ledger.Phase
+	size    uint64 // what a signed head names: the log's size and root, or index and id of the last milestone
+	root    [32]byte
+	aliases map[channel.ID]stardust.Alias // on a Stardust network
 }
 
 // messages reads every message and checks its signature.
-func (v *verifier) messages() error {
-	if v.stardust != nil {
-		if err := v.readMilestones(); err != nil {
+func (v *verifier) messages() error { return v.read(v.entries()) }
+
+// read reads messages by themselves, and finds their places.
+func (p proofs) read(entries []*entry) error {
+	if p.stardust != nil {
+		if err := p.stardust.readMilestones(entries); err != nil {
 			return err
 		}
 	}
-	for _, e := range v.entries() {
-		if e.block != nil {
-			if err := v.openBlock(e); err != nil {
+	for _, e := range entries {
+		if p.stardust != nil {
+			if err := p.stardust.openBlock(e); err != nil {
 				return err
 			}
 		}
@@ -140,39 +145,43 @@ func (f *file) inLedger() []*entry {
 	return all
 }
 
-// proofs checks that the ledger recorded every message at the place where the bundle says.
-func (v *verifier) proofs() error {
+// recorded checks that the ledger recorded every message at the place where the bundle says.
+func (v *verifier) recorded() (err error) {
 	all := v.inLedger()
 	for i := 1; i < len(all); i++ {
 		if all[i-1].index == all[i].index {
 			return fmt.Errorf("two messages at index %d: %w", all[i].index, ledger.ErrInvalidProof)
 		}
 	}
-	if v.stardust != nil {
-		return v.applied()
-	}
-	end, phase, err := v.policy.Checkpoint([]byte(v.log.checkpoint))
-	if err != nil {
-		return err
-	}
-	v.origin, v.phase = end.Origin, phase
-	return v.inTree(end)
+	v.verdict, err = v.proofs.verify(v.policy, all)
+	return err
 }
 
-// inTree wants every message to be the leaf that it says in the checkpoint's tree.
-func (v *verifier) inTree(end ledger.Checkpoint) error {
+// verify checks entries, in the order of the ledger.
+func (p proofs) verify(policy ledger.Policy, entries []*entry) (verdict, error) {
+	if p.stardust != nil {
+		return p.stardust.verify(policy, entries)
+	}
+	end, phase, err := policy.Checkpoint([]byte(p.log.checkpoint))
+	if err == nil {
+		err = p.log.covers(entries, end)
+	}
+	return verdict{origin: end.Origin, phase: phase, size: end.Size, root: end.Root}, err
+}
+
+// covers wants every message to be the leaf that it says in the checkpoint's tree.
+func (p *logPart) covers(entries []*entry, end ledger.Checkpoint) error {
 	var leaves []leafHash
-	for _, e := range v.inLedger() {
+	for _, e := range entries {
 		leaves = append(leaves, leafHash{e.index, ledger.Leaf{Time: e.time, Stub: e.message.Stub()}.Hash()})
 	}
-	computed, err := root(end.Size, leaves, v.log.hashes)
+	computed, err := root(end.Size, leaves, p.hashes)
 	if err == nil && computed != end.Root {
 		err = errTree
 	}
 	if err != nil {
 		return fmt.Errorf("log %s: %w: %w", end.Origin, err, ledger.ErrInvalidProof)
 	}
-	v.size, v.root = end.Size, end.Root
 	return nil
 }
 
@@ -258,24 +267,24 @@ func (v *verifier) checkAnchor() error {
 	if v.anchor == nil {
 		return nil
 	}
-	m, err := channel.Parse(v.anchor.raw)
+	entries := []*entry{&v.anchor.entry}
+	if err := v.anchor.read(entries); err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	there, err := v.anchor.verify(v.policy, entries)
 	if err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	receipt, err := v.policy.Verify(m, v.anchor.proof)
-	if err != nil {
-		return fmt.Errorf("anchor: %w", err)
-	}
-	if receipt.Ledger == v.origin {
+	if there.origin == v.origin {
 		return fmt.Errorf("anchor: the log is its own: %w", ledger.ErrInvalidProof)
 	}
-	body, err := m.Body()
+	body, err := v.anchor.entry.message.Body()
 	if err != nil {
 		return fmt.Errorf("anchor: %w: %w", err, ledger.ErrInvalidProof)
 	}
 	if !v.anchors(body) {
 		return fmt.Errorf("anchor: of another checkpoint: %w", ledger.ErrInvalidProof)
 	}
-	v.anchored, v.phase = receipt, ledger.Anchored
+	v.anchoredIn, v.phase = there.origin, ledger.Anchored
 	return nil
 }
