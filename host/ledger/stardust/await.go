@@ -24,14 +24,17 @@ func (l *Ledger) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase
 		return ledger.Receipt{}, fmt.Errorf("awaiting %s on Stardust: %w", phase, ledger.ErrNoPhase)
 	}
 	begun := time.Now()
+	var news <-chan struct{} // of the channel, while its message is under way
 	for caughtUp := false; ; {
-		news := l.moving(r.Channel)
 		e, p, err := l.look(ctx, r)
 		switch {
 		case e != nil:
 			return l.receipt(ctx, *e)
 		case p != nil && phase <= ledger.Taken:
 			return p.receipt(l.params.NetworkName), nil
+		case p != nil && news == nil:
+			news = l.moving(r.Channel)
+			continue
 		case p != nil:
 			err = l.carryOn(ctx, p)
 			if err != nil && !errors.Is(err, ledger.ErrUncertain) {
@@ -52,6 +55,7 @@ func (l *Ledger) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase
 		if err := l.wait(ctx, news, carryPause); err != nil {
 			return ledger.Receipt{}, err
 		}
+		news = l.moving(r.Channel)
 	}
 }
 

@@ -93,7 +93,8 @@ func (l *Ledger) lost(a *attachment) (bool, error) {
 		return true, nil
 	}
 	if err != nil {
-		return a.node.gone(l.ctx, err), err
+		a.node.gone(l.ctx, err)
+		return false, err
 	}
 	if meta.GetReferencedByMilestoneIndex() != 0 {
 		return false, refusal(meta)

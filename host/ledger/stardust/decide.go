@@ -142,13 +142,14 @@ func (l *Ledger) lay(ctx context.Context, tx *sql.Tx, p *pending, m channel.Mess
 	if len(with) == 0 {
 		return decision{}, fmt.Errorf("%w: %w: %d needed, address %s", ledger.ErrUnavailable, ErrNoFunds, l.deposit, l.address())
 	}
+	next, err := l.create(m, with, purses < poolSize)
+	if err != nil {
+		return decision{}, fmt.Errorf("%w: signing: %w", ledger.ErrUnavailable, err)
+	}
 	if err := forget(ctx, tx, p.id); err != nil {
 		return decision{}, err
 	}
-	if p.transaction, err = l.create(m, with, purses < poolSize); err != nil {
-		return decision{}, fmt.Errorf("%w: signing: %w", ledger.ErrUnavailable, err)
-	}
-	p.dead = false
+	p.transaction, p.dead = next, false
 	for _, spends := range with {
 		if _, err := tx.ExecContext(ctx, "UPDATE funding SET tx = $1 WHERE output = $2", p.id[:], spends.id[:]); err != nil {
 			return decision{}, failed(err)

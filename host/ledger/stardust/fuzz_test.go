@@ -5,10 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	inx "github.com/iotaledger/inx/go"
+	iotago "github.com/iotaledger/iota.go/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	inx "github.com/iotaledger/inx/go"
+	"golang.org/x/crypto/blake2b"
 )
 
 func TestParseName(t *testing.T) {
@@ -64,5 +65,19 @@ func FuzzOutput(f *testing.F) {
 		if err := l.consumed(u, &inx.LedgerSpent{Output: o}); err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// FuzzAuthenticate: whatever a node says a block is, comparing it is safe, and no
+// other block than the one that was asked for passes.
+func FuzzAuthenticate(f *testing.F) {
+	l := &Ledger{}
+	f.Fuzz(func(t *testing.T, block []byte) {
+		s := &state{id: iotago.OutputID{1}, alias: &iotago.AliasOutput{}, from: iotago.BlockID{1}, block: block}
+		if l.authenticate(&update{size: 1}, s) == nil {
+			t.Fatal("block of another id is taken")
+		}
+		s.from = blake2b.Sum256(block)
+		_ = l.authenticate(&update{size: 1}, s)
 	})
 }
