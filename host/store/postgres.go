@@ -44,7 +44,9 @@ const (
 
 // parameters returns what every connection must be. The write lock orders what
 // writes, and read committed lets each statement behind it see the newest state; a
-// reader sees one state for a whole transaction.
+// reader sees one state for a whole transaction. Queries go by keys, and a prepared one
+// keeps its plan: one that was made while a table was small would read it through when
+// it has grown.
 func (p *postgres) parameters(reads bool) []parameter {
 	common := []parameter{
 		{"synchronous_commit", "on", "on"},
@@ -56,6 +58,9 @@ func (p *postgres) parameters(reads bool) []parameter {
 		{"search_path", p.schema + ", pg_temp", p.schema + ", pg_temp"},
 		{"lock_timeout", lockWithin, lockWithin},
 		{"idle_in_transaction_session_timeout", idleWithin, idleWithin},
+		{"enable_seqscan", "off", "off"},
+		{"enable_bitmapscan", "off", "off"},
+		{"jit", "off", "off"}, // it would compile what is made to look dear so
 	}
 	if reads { // a check of the whole log is one statement
 		return append(common,

@@ -31,6 +31,7 @@ type batch struct {
 	time   int64 // of the last leaf, Unix milliseconds
 	chains map[channel.ID]*chain
 	fresh  map[channel.Hash]ledger.Entry // appended by this batch
+	appended
 }
 
 // settled is a receipt with the committed tree that it is good under.
@@ -50,6 +51,9 @@ type decision struct {
 func (l *Log) apply(ctx context.Context, tx *sql.Tx, messages []channel.Message) ([]store.Result[settled], error) {
 	b, err := l.batch(ctx, tx)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.prefetch(messages); err != nil {
 		return nil, err
 	}
 	decisions := make([]decision, len(messages))
@@ -82,6 +86,7 @@ func (l *Log) batch(ctx context.Context, tx *sql.Tx) (*batch, error) {
 		return nil, err
 	}
 	b := &batch{view: v, size: int64(v.tree.Size), chains: map[channel.ID]*chain{}, fresh: map[channel.Hash]ledger.Entry{}}
+	b.heads = map[int64]int64{}
 	if l.frontier.tree.is(v.tree.text) {
 		v.hashes, b.time = maps.Clone(l.frontier.hashes), l.frontier.time
 		return b, nil
@@ -197,16 +202,10 @@ func (b *batch) add(e ledger.Entry, c *chain) error {
 		joined = append(joined, h[:]...)
 	}
 	payload := append([]byte{}, m.Payload()...) // never NULL
-	if err := b.exec(b.stmts.insert, b.size, key(c.id), int64(m.Number()), ms, joined, m.Stub().Bytes(), payload); err != nil {
-		return err
-	}
+	b.entries = append(b.entries, []any{b.size, key(c.id), int64(m.Number()), ms, joined, m.Stub().Bytes(), payload})
+	b.heads[key(c.id)] = b.size
 	if m.Removed() {
-		if err := b.noteRemoved(e); err != nil {
-			return err
-		}
-	}
-	if err := b.exec(b.stmts.setHead, b.size, key(c.id)); err != nil {
-		return err
+		b.removed = append(b.removed, e)
 	}
 	b.keepHashes(b.size, joined)
 	b.size, b.time = b.size+1, ms
@@ -228,6 +227,9 @@ func (b *batch) seal() error {
 	c := ledger.Checkpoint{Origin: b.log.o.Origin, Size: uint64(b.size), Root: root}
 	text, err := ledger.SignCheckpoint(c, b.log.o.Signer)
 	if err != nil {
+		return err
+	}
+	if err := b.flush(); err != nil {
 		return err
 	}
 	if err := b.exec(b.stmts.setCheckpoint, text); err != nil {

@@ -55,7 +55,7 @@ func OpenMirror(ctx context.Context, name string, o MirrorOptions) (*Mirror, err
 		err = l.beginReading(ctx)
 	}
 	if err == nil {
-		l.writing, err = prepare(ctx, l.db.Prepare)
+		err = l.prepareWriting(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening mirror of log %q in %s: %w", l.o.Origin, store.Name(name), err), l.db.Close())
@@ -148,6 +148,9 @@ func (b *copier) run(t *signedTree, next func() ([]ledger.Entry, error)) error {
 			if err := b.copy(e); err != nil {
 				return err
 			}
+		}
+		if err := b.flush(); err != nil {
+			return err
 		}
 		b.hashes = b.frontierHashes() // all that what comes needs
 		clear(b.fresh)

@@ -13,7 +13,7 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, insert, setHead, setCheckpoint, setCosigned, remove, empty *sql.Stmt
+	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, setCheckpoint, setCosigned, remove, empty *sql.Stmt
 }
 
 // rowColumns are an entry's, and selectRow reads what row.scan takes.
@@ -39,8 +39,6 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		{&s.list, "INSERT INTO channel (id, author) VALUES ($1, $2) ON CONFLICT DO NOTHING"},
 		{&s.numbers, selectRow + " WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3"},
 		{&s.leaves, selectRow + " WHERE leaf >= $1 ORDER BY leaf LIMIT $2"},
-		{&s.insert, "INSERT INTO entry (" + rowColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7)"},
-		{&s.setHead, "UPDATE channel SET head = $1 WHERE id = $2"},
 		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
 		{&s.setCosigned, "INSERT INTO cosigned (id, checkpoint) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checkpoint = excluded.checkpoint"},
 		{&s.remove, "INSERT INTO removal (leaf, statement) VALUES ($1, $2)"},
@@ -62,8 +60,13 @@ type row struct {
 	statement                   []byte // that the payload was removed
 }
 
+// fields are where the columns of selectRow go.
+func (r *row) fields() []any {
+	return []any{&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload, &r.statement}
+}
+
 func (r *row) scan(rows *sql.Rows) error {
-	err := rows.Scan(&r.leaf, &r.channel, &r.number, &r.time, &r.hashes, &r.stub, &r.payload, &r.statement)
+	err := rows.Scan(r.fields()...)
 	if err != nil {
 		return corrupt("%w", err)
 	}

@@ -120,6 +120,7 @@ type Log struct {
 	hook     func(string)
 	reading  *statements                           // on the pool that reads
 	writing  *statements                           // on the connection that writes
+	several  []several                             // and for many rows at once
 	seen     *recent[uint64, ledger.Entry]         // verified, by index
 	nodes    *recent[int64, merkle.Hash]           // of the tree, verified, by stored index
 	tiles    *recent[merkle.Tile, []byte]          // of the tree, verified
@@ -205,8 +206,7 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := l.beginReading(ctx); err != nil {
 		return err
 	}
-	var err error
-	if l.writing, err = prepare(ctx, l.db.Prepare); err != nil || l.o.Guard == "" {
+	if err := l.prepareWriting(ctx); err != nil || l.o.Guard == "" {
 		return err
 	}
 	return l.openGuard(ctx)
