@@ -120,6 +120,27 @@ func aRetryKeyLeadsToItsFirstMessage(t *testing.T, fresh func(testing.TB) string
 
 // A registry that follows a random history in random steps, is closed and opened, rebuilt and used by two processes, holds what
 // record.Map holds.
+// Text of a ledger is anybody's: also with a character that PostgreSQL has not.
+func TestTextWithNulIsFolded(t *testing.T) { onBoth(t, textWithNul) }
+
+func textWithNul(t *testing.T, fresh func(testing.TB) string) {
+	w := newWorld(t, fresh)
+	_, lives := w.populate("a")
+	tapped := recordtest.Tapped(lives[0].card, 9)
+	tapped.Retry = "key\x00.request"
+	w.tell(lives[0].taps.Say(recordtest.Body(tapped)))
+	w.tell(lives[0].taps.Say([]byte(`{"kind":"a\u0000b"}`)))
+	w.sync()
+	number, found, err := w.Retry(context.Background(), lives[0].taps.ID(), "key\x00")
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, uint64(4), number)
+	want, _ := folded(t, w.ledger)
+	assert.Equal(t, want, w.dump())
+	assert.Contains(t, want, `a\u0000b`)
+	assert.Empty(t, w.named())
+}
+
 func TestEveryHistoryFoldsTheSame(t *testing.T) { onBoth(t, everyHistoryFoldsTheSame) }
 
 func everyHistoryFoldsTheSame(outer *testing.T, fresh func(testing.TB) string) {
