@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -14,15 +15,32 @@ import (
 // BenchmarkVerify checks a bundle of 1,000 taps, and beside it the 1,000 taps' signatures alone; what is printed is how many
 // times as long the bundle takes, and its bytes a tap.
 func BenchmarkVerify(b *testing.B) {
-	const taps = 1000
-	w := tapped(b, taps)
-	data := w.make(w.options())
+	b.Run("dense", func(b *testing.B) { // a log of little else
+		w := tapped(b, taps)
+		verifyBeside(b, w.make(w.options()), w.policy, w.card.Key(), w.now)
+	})
+	b.Run("sparse", func(b *testing.B) { // one leaf in 64
+		w := inService(b)
+		for i := range taps {
+			w.noise(60)
+			w.tap(uint32(4 + i))
+		}
+		verifyBeside(b, w.make(w.options()), w.policy, w.card.Key(), w.now)
+	})
+	b.Run("stardust", func(b *testing.B) { // two taps a milestone
+		w := newTangle(b, taps)
+		verifyBeside(b, w.make(), w.policy(), w.card.Key(), w.now())
+	})
+}
+
+const taps = 1000
+
+func verifyBeside(b *testing.B, data []byte, policy ledger.Policy, key tap.Key, now time.Time) {
 	urls := urlsOf(b, data)
-	key := w.card.Key()
 	var whole, alone time.Duration
 	for b.Loop() {
 		start := time.Now()
-		if _, err := w.verify(data); err != nil {
+		if _, err := Verify(data, policy, now); err != nil {
 			b.Fatal(err)
 		}
 		whole += time.Since(start)
@@ -57,7 +75,7 @@ func urlsOf(b *testing.B, data []byte) (urls []tap.URL) {
 
 // BenchmarkMake makes the same bundle out of a log in memory.
 func BenchmarkMake(b *testing.B) {
-	w := tapped(b, 1000)
+	w := tapped(b, taps)
 	for b.Loop() {
 		w.make(w.options())
 	}

@@ -109,6 +109,10 @@ func allBundles(t *testing.T) (all []judged) {
 	all = append(all, judged{"witnessed", data, policy, w.now})
 	data, policy, w = anchored(t)
 	all = append(all, judged{"anchored", data, policy, w.now})
+	all = append(all, foreignBundles(t)...)
+	for seed := range uint64(12) {
+		all = append(all, newChance(t, seed).bundles(t, seed)...)
+	}
 	data, policy, w = anchoredOnStardust(t)
 	all = append(all, judged{"anchored on Stardust", data, policy, w.now})
 	all = append(all, mutations(data, policy, w.now, 301)...)
