@@ -30,6 +30,7 @@ import (
 const (
 	envPath   = "TLOG_TEST_PATH"
 	envGuard  = "TLOG_TEST_GUARD"
+	envFrom   = "TLOG_TEST_FROM"   // a copy to recover from
 	envDieAt  = "TLOG_TEST_DIE_AT" // point:passing at which it kills itself
 	envRacer  = "TLOG_TEST_RACER"  // all racers write channel 0, each its own messages
 	envRounds = "TLOG_TEST_ROUNDS"
@@ -53,6 +54,13 @@ func runChild(ctx context.Context) error {
 		return err
 	}
 	o := Options{Origin: origin, Signer: signer, Now: time.Now, Create: true, Guard: os.Getenv(envGuard), Hook: dieAt(os.Getenv(envDieAt))}
+	if copied := os.Getenv(envFrom); copied != "" {
+		from, err := OpenReader(ctx, copied, origin, signer.VerifierKey())
+		if err == nil {
+			_, err = Recover(ctx, os.Getenv(envPath), o, from)
+		}
+		return err
+	}
 	l, err := Open(ctx, os.Getenv(envPath), o)
 	if err != nil {
 		return err
