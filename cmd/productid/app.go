@@ -27,6 +27,7 @@ type app struct {
 type globals struct {
 	data   string
 	ledger string
+	guard  string
 	reader string
 	config string
 	// fundingKey is the file of the key that pays on a Stardust network; empty for the installation's own.
@@ -76,6 +77,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 	f.StringVar(&a.flags.data, "data", "productid-data", "data `folder`: secrets, ledger, registry")
 	f.StringVar(&a.flags.ledger, "ledger", "", "`ledger`: sqlite:PATH, postgres://…, stardust:URL?inx=HOST:PORT, or https://… of others (default: ledger.db in the data folder)")
 	f.StringVar(&a.flags.fundingKey, "funding-key", "", "`file` of the key that pays for channels on a Stardust network (default: the installation's own)")
+	f.StringVar(&a.flags.guard, "guard", "", "`file` that remembers the ledger's newest state (default: in the user's state folder)")
 	f.StringVar(&a.flags.issuer, "issuer", "", "`name` or channel of the issuer, where there are several")
 	f.StringVar(&a.flags.reader, "reader", "pcsc", "card `reader`: pcsc, pcsc:NAME or sim:HOST:PORT")
 	f.StringVar(&a.flags.config, "config", "", "TOML `file` (default: productid/productid.toml in the user's configuration folder)")

@@ -55,7 +55,7 @@ const typedOnly = "typed only"
 // to one request or one card must be said at each call.
 func configurable(name string) bool {
 	switch name {
-	case "yes", "dry-run", "exec", "receipt", "out", "help", "version", "config",
+	case "yes", "dry-run", "adopt", "reason", "from", "against", "checkpoint", "exec", "receipt", "out", "help", "version", "config",
 		"action", "payload", "idempotency-key", "nonce", "context",
 		"subject", "gtin", "lot", "serial", "operator", "product-url", "login-required":
 		return false

@@ -29,7 +29,7 @@ Everything is in a folder of its own, gone at the end, unless --data is given he
 installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 		Example: `  productid demo --once
   productid demo --once --ledger stardust`,
-		Annotations: map[string]string{typedOnly: "data ledger issuer"},
+		Annotations: map[string]string{typedOnly: "data ledger guard issuer"},
 		Args:        arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.flags.issuerName, a.flags.station, a.quiet = "Demonstration", "demo", true

@@ -34,6 +34,7 @@ const firstVersion = `{
 // TestInstallationOfTheFirstVersionGoesOn: its file stays as it is until somebody adds to it, and its cards are recorded before
 // and after.
 func TestInstallationOfTheFirstVersionGoesOn(t *testing.T) {
+	t.Setenv("HOME", t.TempDir()) // where what the machine remembers is kept
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()

@@ -20,6 +20,7 @@ import (
 
 // TestDemoLeavesItsTapsInTheRegistry: what the registry knows is what a ledger put back to an older copy is found out by.
 func TestDemoLeavesItsTapsInTheRegistry(t *testing.T) {
+	t.Setenv("HOME", t.TempDir()) // where what the machine remembers is kept
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()

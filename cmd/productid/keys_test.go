@@ -57,6 +57,7 @@ func (s seat) run(args []string, answers ...string) (console.Exit, string) {
 
 // TestPassphrasesAreAskedFor: twice for what is new, without being shown, and then once at each start.
 func TestPassphrasesAreAskedFor(t *testing.T) {
+	t.Setenv("HOME", t.TempDir()) // where what the machine remembers is kept
 	data := t.TempDir()
 	own, err := secrets.New("log.example.com", "Acme", "", strings.NewReader(strings.Repeat("not random ", 30)), time.Now())
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 func TestKilledPersonalisationIsMendedByTheNext(t *testing.T) {
 	const cards, kills, longest = 10, 2, 60 * time.Millisecond
 	random := rand.New(rand.NewPCG(1, 2))
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	data := t.TempDir() + "/data"
 	for n := range cards {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

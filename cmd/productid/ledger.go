@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -14,28 +15,58 @@ func (a *app) ledger() *cobra.Command {
 	c := group("ledger", "Look at the ledger, take proofs from it, check it",
 		`  productid ledger verify                     the whole ledger
   productid ledger verify receipt.json        one receipt, offline`)
-	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerRebuild())
+	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerRebuild(), a.ledgerRecover(), a.ledgerRemove())
 	return c
 }
 
 func (a *app) ledgerInfo() *cobra.Command {
 	var trust trustFlags
+	var checkpoint bool
 	c := &cobra.Command{
 		Use: "info", Short: "Show what the ledger is and whom its proofs ask to trust",
-		Example: "  productid ledger info --json",
-		Args:    arguments(0, 0, ""),
+		Long: `Shows the ledger. With --checkpoint: prints its newest signed checkpoint alone. Whoever keeps one finds out later, by
+productid ledger verify --against, whether the ledger was rewritten or put back to an older copy.`,
+		Example: `  productid ledger info --json
+  productid ledger info --checkpoint > checkpoint.txt`,
+		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withBook(c.Context(), trust, func(b *book) error {
+				if checkpoint {
+					return a.answerCheckpoint(c.Context(), b)
+				}
 				info, err := b.Info(c.Context())
 				if err != nil {
 					return err
+				}
+				if b.log != nil {
+					warnings, err := a.unlike(c.Context(), b.log, nil)
+					if err != nil {
+						return err
+					}
+					info.Warnings = append(info.Warnings, warnings...)
 				}
 				return a.console.Answer(info, func(w io.Writer) { infoWords(w, info) })
 			})
 		},
 	}
 	trust.declare(c)
+	c.Flags().BoolVar(&checkpoint, "checkpoint", false, "print the newest checkpoint, to be kept")
 	return c
+}
+
+// answerCheckpoint prints the newest checkpoint as it is signed.
+func (a *app) answerCheckpoint(ctx context.Context, b *book) error {
+	signing, ok := b.Ledger.(interface {
+		Checkpoint(context.Context) ([]byte, error)
+	})
+	if !ok {
+		return console.Misuse("reading the checkpoint", "this ledger signs none", "give the --ledger of a log")
+	}
+	text, err := signing.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	return a.console.Answer(map[string]string{"checkpoint": string(text)}, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 }
 
 func infoWords(w io.Writer, i ledger.Info) {

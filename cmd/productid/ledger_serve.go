@@ -71,7 +71,7 @@ func (a *app) withWitnessed(ctx context.Context, what string, keys []string, use
 	if err != nil {
 		return err
 	}
-	log, err := openLog(ctx, p, own, false, func(o *tlog.Options) { o.Witnesses, o.Quorum = keys, min(1, len(keys)) })
+	log, err := a.openLog(ctx, p, own, false, func(o *tlog.Options) { o.Witnesses, o.Quorum = keys, min(1, len(keys)) })
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -9,22 +10,31 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
 func (a *app) ledgerVerify() *cobra.Command {
 	var trust trustFlags
+	var kept string
 	c := &cobra.Command{
 		Use: "verify [FILE]", Short: "Check the whole ledger, or one receipt offline",
-		Long: `Without a file: reads the whole ledger and checks every message, every number, the tree and its checkpoint.
+		Long: `Without a file: reads the whole ledger and checks every message, every number, the tree and its checkpoint, and that
+the ledger still begins with what this machine remembers of it, and with a checkpoint that somebody kept (--against). A
+copy of somebody's ledger needs no data folder: --ledger sqlite:PATH, --origin and --key.
 With a file that tap update --receipt or ledger prove wrote: checks it offline, with nothing but the log's key. Exit code 3
 when it does not hold.`,
 		Example: `  productid ledger verify
+  productid ledger verify --against checkpoint.txt
   productid ledger verify receipt.json --origin log.example.com --key log.example.com+…`,
 		Args: arguments(0, 1, "at most one file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.withBook(c.Context(), trust, func(b *book) error { return a.checkBook(c.Context(), b, trust) })
+				checkpoint, err := a.keptCheckpoint(kept)
+				if err != nil {
+					return err
+				}
+				return a.withBook(c.Context(), trust, func(b *book) error { return a.checkBook(c.Context(), b, trust, checkpoint) })
 			}
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -42,7 +52,20 @@ when it does not hold.`,
 		},
 	}
 	trust.declare(c)
+	c.Flags().StringVar(&kept, "against", "", "`file` with an older checkpoint of the ledger, as ledger info --checkpoint prints it")
 	return c
+}
+
+// keptCheckpoint reads a checkpoint that somebody kept, or none.
+func (a *app) keptCheckpoint(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := a.readInput(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	return text, nil
 }
 
 // proved is what a receipt file amounts to under a policy.
@@ -78,11 +101,22 @@ func (p proved) words(w io.Writer) {
 }
 
 // checkBook checks a whole ledger: a log of one's own by its file, any other as its readers do.
-func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags) error {
+func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags, kept []byte) error {
+	if b.log == nil && kept != nil {
+		return console.Misuse("comparing the ledger", "it is not a log whose database is at hand", "give --ledger sqlite:PATH or postgres://…; who reads what others serve compares it each time")
+	}
 	begin := time.Now()
 	v, err := a.checkAll(ctx, b, trust, func(done uint64) { a.console.Working(fmt.Sprintf("checking message %d", done)) })
 	if err != nil {
 		return fmt.Errorf("checking the ledger: %w", err)
+	}
+	if b.log != nil {
+		findings, err := a.unlike(ctx, b.log, kept)
+		if err != nil && !errors.Is(err, tlog.ErrCorrupt) { // that was found already
+			return err
+		}
+		v.Findings = append(v.Findings, findings...)
+		v.Holds = v.Holds && len(findings) == 0
 	}
 	if err := a.console.Answer(v, func(w io.Writer) { v.words(w, time.Since(begin)) }); err != nil || v.Holds {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 )
 
 // book is an opened ledger of whatever kind, with what verbs need beside the contract.
@@ -48,10 +49,14 @@ func (p place) String() string {
 
 // ledgerPlace is where the ledger is.
 func (a *app) ledgerPlace() (place, error) {
-	text := a.flags.ledger
-	if text == "" {
+	if a.flags.ledger == "" {
 		return place{kindSQLite, filepath.Join(a.flags.data, "ledger.db")}, nil
 	}
+	return parsePlace(a.flags.ledger)
+}
+
+// parsePlace takes the name of a ledger apart.
+func parsePlace(text string) (place, error) {
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch {
 	case scheme == kindSQLite && rest != "":
@@ -86,28 +91,43 @@ func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, author
 		return nil, console.Misuse("opening the ledger "+p.String(), "others serve it, and it can only be read: this verb needs the installation's own",
 			"give --ledger sqlite:PATH or postgres://…, or none for the one in the data folder; channel read, ledger get, prove, info and verify read what others serve")
 	}
-	log, err := openLog(ctx, p, own, begins)
+	log, err := a.openLog(ctx, p, own, begins)
 	if err != nil {
 		return nil, err
 	}
 	return &book{Ledger: log, Lister: log, log: log}, nil
 }
 
-func openLog(ctx context.Context, p place, own secrets.Secrets, begins bool, set ...func(*tlog.Options)) (*tlog.Log, error) {
-	signer, err := ledger.NewSigner(string(own.Log))
+func (a *app) openLog(ctx context.Context, p place, own secrets.Secrets, begins bool, set ...func(*tlog.Options)) (*tlog.Log, error) {
+	o, err := a.logOptions(own)
 	if err != nil {
 		return nil, err
 	}
-	o := tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Create: begins}
+	o.Create = begins
 	for _, change := range set {
 		change(&o)
 	}
 	log, err := tlog.Open(ctx, p.name, o)
+	return log, missing(p, err)
+}
+
+// logOptions are those of the installation's own log.
+func (a *app) logOptions(own secrets.Secrets) (tlog.Options, error) {
+	signer, err := ledger.NewSigner(string(own.Log))
+	if err != nil {
+		return tlog.Options{}, err
+	}
+	guard, err := a.guardFile(signer.Name())
+	return tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Guard: guard, Removable: record.Removable}, err
+}
+
+// missing gives words to a log that is not there.
+func missing(p place, err error) error {
 	if errors.Is(err, tlog.ErrMissing) {
-		return nil, &console.Problem{Code: "ledger_missing", What: "opening the ledger " + p.String(), Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
+		return &console.Problem{Code: "ledger_missing", What: "opening the ledger " + p.String(), Why: "the installation's secrets are there, and its ledger is not", Exit: console.Failure, Cause: err,
 			Next: "mount it, or put it back from its backup; if no card was ever made here, delete the secrets and begin again"}
 	}
-	return log, err
+	return err
 }
 
 // ownLog is the log behind a ledger, for verbs that only a log of one's own has.
@@ -124,9 +144,12 @@ func (a *app) withBook(ctx context.Context, trust trustFlags, use func(*book) er
 	if err != nil {
 		return err
 	}
-	open := a.openServed
-	if p.kind != kindServed {
-		open = a.openOwn
+	open := a.openOwn
+	switch p.kind {
+	case kindServed:
+		open = a.openServed
+	case kindSQLite, kindPostgres:
+		open = a.lookAtLog
 	}
 	b, err := open(ctx, p, trust)
 	if err != nil {

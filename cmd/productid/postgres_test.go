@@ -53,6 +53,9 @@ func TestTwoMachinesShareADatabase(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(second.data, secrets.File), keys, 0o600))
 	url, _ := first.run(console.OK, "card", "read")
 	url = regexp.MustCompile(`https://\S+`).FindString(url)
+	_, talk := second.run(console.Failure, "tap", "verify", url)
+	assert.Contains(t, talk, "this machine remembers nothing of the ledger")
+	second.run(console.OK, "ledger", "recover", "--adopt", "--yes")
 	second.run(console.OK, "tap", "verify", url)
 	out, _ := first.run(console.OK, "tap", "update", url)
 	assert.Contains(t, out, "recorded")
@@ -64,6 +67,6 @@ func TestTwoMachinesShareADatabase(t *testing.T) {
 	assert.Contains(t, out, "holds what it held before")
 
 	elsewhere := machine{t, first.data, "postgres://somebody:letmein@127.0.0.1:1/none", first.reader}
-	_, talk := elsewhere.run(console.Unreachable, "ledger", "info")
+	_, talk = elsewhere.run(console.Unreachable, "ledger", "info")
 	assert.NotContains(t, talk, "letmein")
 }

@@ -22,6 +22,7 @@ import (
 
 // TestRestoredKeysAndTheLedgerMakeTheSameRegistry: two issuers' cards and taps, on a machine that has nothing else.
 func TestRestoredKeysAndTheLedgerMakeTheSameRegistry(t *testing.T) {
+	t.Setenv("HOME", t.TempDir()) // where what the machine remembers is kept
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()

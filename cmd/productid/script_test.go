@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("VECTORS", vectors)
 			e.Setenv("SCRIPTS", scripts)
 			e.Setenv("XDG_CACHE_HOME", cache)
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Defer(func() { endDevnet(e.WorkDir) })
 			return nil
 		},

@@ -33,7 +33,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofGuards(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -109,6 +109,25 @@ func ofNetworks() []entry {
 		is(stardust.ErrMissing, Failure, "history_missing", "a part of the history is neither in the archive nor on the nodes", "productid ledger import fills it from another installation's export"),
 		is(stardust.ErrNoAuthor, Failure, "no_author", "the channel's secrets are not here, so nobody can sign its transaction", "write where the channel's secrets are"),
 		is(stardust.ErrRefused, Failure, "refused", "the network refused the transaction for good; the number is free", "run it again"),
+	}
+}
+
+// ofGuards stands before ofFiles and ofHistories: what a guard says explains what they find.
+func ofGuards() []entry {
+	return []entry{
+		is(tlog.ErrRolledBack, Failure, "rolled_back", "the ledger is shorter than it was: an old copy was put back, or its end was cut off",
+			"used taps would pass again, so nothing goes on: put the newest copy back, or productid ledger recover --from takes what is missing from another one"),
+		is(tlog.ErrForked, Failure, "forked", "the ledger is not the one that was seen before: two histories were signed with its key",
+			"trust neither, and keep both: receipts show which was given out; move this one away, and productid ledger recover --from takes the other from a copy"),
+		is(tlog.ErrNoGuard, Failure, "no_guard", "this machine remembers nothing of the ledger, and would not notice an old copy",
+			"name what remembers it with --guard FILE; on a new machine compare it (productid ledger verify --against FILE), then productid ledger recover --adopt"),
+		is(tlog.ErrBadGuard, Failure, "guard_damaged", "what this machine remembers of the ledger is damaged, or is of another ledger",
+			"check --guard; if it is the right one, compare the ledger (productid ledger verify --against FILE), move the guard away, then productid ledger recover --adopt"),
+		is(tlog.ErrIncomplete, No, "incomplete_copy", "that copy does not hold all that is missing", "name another copy: a mirror, a newer backup, the database of another machine"),
+		is(ledger.ErrKept, No, "kept", "it decides something, so it stays", "only messages that say a random salt and no state of a card can go, and no channel's newest one"),
+		is(tlog.ErrReason, Usage, "malformed", "the reason is not one line of 1 to 200 bytes", "give a short --reason"),
+		is(store.ErrNotErased, Failure, "not_erased", "it is removed, and its bytes may still be in a file: another program looks at an older state", "run the same command again"),
+		is(store.ErrOlderSchema, Failure, "file_too_old", "an older version made the file, and reading does not change it", "open it once with its own installation and this version, as productid ledger rebuild does"),
 	}
 }
 

@@ -30,6 +30,9 @@ func OpenReader(ctx context.Context, name, origin, key string) (*Log, error) {
 	return l, nil
 }
 
+// Origin names the log.
+func (l *Log) Origin() string { return l.o.Origin }
+
 // Against compares the log with a checkpoint that it signed earlier and somebody
 // kept: a client, a witness, a guard. It asks no guard itself. Nil says that the log
 // begins with exactly the messages under that checkpoint. Errors: [ErrRolledBack],

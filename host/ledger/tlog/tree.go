@@ -43,7 +43,7 @@ func (v *view) extends(t *signedTree) error {
 	case t == nil || t.is(v.tree.text):
 		return nil
 	case v.tree.Size < t.Size:
-		return fmt.Errorf("%w: %w: it holds %d messages and held %d", ledger.ErrUnavailable, ErrRolledBack, v.tree.Size, t.Size)
+		return &unlike{fmt.Errorf("%w: it holds %d messages and held %d", ErrRolledBack, v.tree.Size, t.Size)}
 	case t.Size == 0 || v.tree.Size == t.Size && v.tree.Root == t.Root:
 		return nil
 	case v.tree.Size == t.Size:
@@ -64,5 +64,13 @@ func (v *view) extends(t *signedTree) error {
 }
 
 func forked(t *signedTree) error {
-	return fmt.Errorf("%w: %w: its first %d messages are others", ledger.ErrUnavailable, ErrForked, t.Size)
+	return &unlike{fmt.Errorf("%w: its first %d messages are others", ErrForked, t.Size)}
 }
+
+// unlike is a log that is not what it was: it is unavailable, and there is more to say
+// than that.
+type unlike struct{ err error }
+
+func (u *unlike) Error() string { return u.err.Error() }
+
+func (u *unlike) Unwrap() []error { return []error{u.err, ledger.ErrUnavailable} }
