@@ -76,10 +76,13 @@ type view struct {
 	leader *node                 // the one that is furthest
 	index  iotago.MilestoneIndex // how far that one is
 	have   int                   // how many nodes confirmed the last milestone
+
+	confirmed map[*node]iotago.MilestoneIndex // how far each is that answers
 }
 
 // look asks every node how far it is.
 func (c *coordinator) look(ctx context.Context) (v view, err error) {
+	v.confirmed = map[*node]iotago.MilestoneIndex{}
 	for n, s := range c.ask(ctx) {
 		if s == nil {
 			n.synced.Store(false)
@@ -89,6 +92,7 @@ func (c *coordinator) look(ctx context.Context) (v view, err error) {
 			return view{}, fmt.Errorf("node %s: %w", n.address, err)
 		}
 		confirmed := s.GetConfirmedMilestone().GetMilestoneInfo().GetMilestoneIndex()
+		v.confirmed[n] = confirmed
 		synced := confirmed+1 >= c.state.Index
 		n.synced.Store(synced)
 		if synced {
@@ -144,14 +148,20 @@ func (c *coordinator) learn(raw []byte) error {
 	return nil
 }
 
-// again sends the last milestone to all nodes: one that had it is gone, or did not pass it on, or it was never sent.
+// again sends the last milestone to the nodes that lack it, after what they lack before it: one that had it is gone, or did not pass it
+// on, or it was never sent. The nodes would tell each other, too, but a node that hears of no new milestone asks only every 30 s.
 func (c *coordinator) again(ctx context.Context, v view) error {
 	var failed error
-	for _, n := range c.nodes {
-		if n.follows.Load() && len(c.state.Block) > 0 {
-			if _, err := n.submit(ctx, &inx.RawBlock{Data: c.state.Block}); err != nil {
-				failed = err
-			}
+	for n, index := range v.confirmed {
+		if index >= c.state.Index || len(c.state.Block) == 0 {
+			continue
+		}
+		if err := hand(ctx, v.leader, n, index+1, v.index); err != nil {
+			failed = err
+			continue
+		}
+		if _, err := n.submit(ctx, &inx.RawBlock{Data: c.state.Block}); err != nil {
+			failed = err
 		}
 	}
 	err := fmt.Errorf("milestone %d is on %d nodes and must be on %d before the next; the furthest has %d", c.state.Index, v.have, c.quorum(), v.index)

@@ -128,6 +128,18 @@ func (f *fakeNode) SubmitBlock(_ context.Context, raw *inx.RawBlock) (*inx.Block
 	return inx.NewBlockId(id), err
 }
 
+// ReadMilestoneCone gives the block of the milestone before: what else a milestone confirms, a fake does not keep.
+func (f *fakeNode) ReadMilestoneCone(r *inx.MilestoneRequest, s inx.INX_ReadMilestoneConeServer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, m := range f.got {
+		if m.Index == r.MilestoneIndex-1 {
+			return s.Send(&inx.BlockWithMetadata{Block: &inx.RawBlock{Data: f.raw[i]}})
+		}
+	}
+	return nil
+}
+
 func (f *fakeNode) ReadBlockMetadata(context.Context, *inx.BlockId) (*inx.BlockMetadata, error) {
 	return nil, status.Error(codes.NotFound, "never heard of it")
 }
@@ -308,6 +320,22 @@ func TestNextMilestoneWaitsForASecondNode(t *testing.T) {
 	if err := c.next(t.Context(), begin); err == nil {
 		t.Error("it goes on with one node of three")
 	}
+}
+
+// TestNodeThatIsFarBehindGetsWhatItLacks: the only peer that could have told it is gone.
+func TestNodeThatIsFarBehindGetsWhatItLacks(t *testing.T) {
+	a, b, late := startNode(t, 1), startNode(t, 1), startNode(t, 1)
+	late.submit = func() (bool, error) { return true, errors.New("not yet") }
+	c := coordinate(t, first(t), newKey(t), a, b, late)
+	for range 4 {
+		eventually(t, func() bool { return c.next(t.Context(), begin) == nil })
+	}
+	b.server.Stop()
+	eventually(t, func() bool { return !c.nodes[1].follows.Load() })
+	late.mu.Lock()
+	late.submit = nil
+	late.mu.Unlock()
+	eventually(t, func() bool { return c.next(t.Context(), begin) == nil && late.has() > 5 })
 }
 
 func TestManyTipsAreMergedAndNoneIsLeftOut(t *testing.T) {

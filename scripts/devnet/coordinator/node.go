@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"sync/atomic"
@@ -112,6 +114,33 @@ func (n *node) submit(ctx context.Context, block *inx.RawBlock) (iotago.BlockID,
 		return iotago.BlockID{}, fmt.Errorf("sending a block to %s: %w", n.address, err)
 	}
 	return id.Unwrap(), nil
+}
+
+// hand gives a node the blocks that milestones first to last confirmed, as another node has them, a few milestones at a time. They come
+// in the order in which they were confirmed, each after its parents.
+func hand(ctx context.Context, from, to *node, first, last iotago.MilestoneIndex) error {
+	const most = 20
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for index := first; index <= last && index < first+most; index++ {
+		cone, err := from.client.ReadMilestoneCone(ctx, &inx.MilestoneRequest{MilestoneIndex: index})
+		if err != nil {
+			return fmt.Errorf("reading milestone %d of %s: %w", index, from.address, err)
+		}
+		for {
+			m, err := cone.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("reading milestone %d of %s: %w", index, from.address, err)
+			}
+			if _, err := to.submit(ctx, m.GetBlock()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // holds says whether the node has a block and everything before it; what it cannot tell, it does not hold.
