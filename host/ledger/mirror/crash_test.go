@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -28,6 +29,8 @@ const (
 	envWitness = "MIRROR_TEST_WITNESS"
 	envDieAt   = "MIRROR_TEST_DIE_AT" // point:passing at which it kills itself
 	envFork    = "MIRROR_TEST_FORK"
+	envMirror  = "MIRROR_TEST_URL"
+	envDir     = "MIRROR_TEST_DIR"
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +40,14 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if url := os.Getenv(envMirror); url != "" {
+		m, err := Open(context.Background(), mirrorOptions(url, os.Getenv(envDir)))
+		if err == nil {
+			err = m.Run(context.Background())
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -163,5 +174,51 @@ func TestKilledWitnessForgetsNothingItSigned(t *testing.T) {
 			_, err = w.Add(t.Context(), s.request(c.Size, 200))
 			require.NoError(t, err)
 		}
+	}
+}
+
+// TestKilledMirrorGoesOn: whenever it is killed, its copy is sound, and it is the log in
+// the end.
+func TestKilledMirrorGoesOn(t *testing.T) {
+	l, dir := newLog(t), t.TempDir()
+	server := serve(t, tiles.NewHandler(l))
+	for round := range 8 {
+		extend(t, l, author(round), 200, "body")
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), envMirror+"="+server.URL, envDir+"="+dir)
+		require.NoError(t, cmd.Start())
+		time.Sleep(time.Duration(20+40*round) * time.Millisecond)
+		require.NoError(t, cmd.Process.Kill())
+		require.ErrorContains(t, cmd.Wait(), "signal: killed")
+		m := openMirror(t, server.URL, dir)
+		report, err := m.Log().Check(t.Context(), nil)
+		require.NoError(t, err)
+		require.Empty(t, report.Findings)
+		require.NoError(t, m.Close())
+	}
+	m := openMirror(t, server.URL, dir)
+	_, err := m.Sync(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, everything(t, l), everything(t, m.Log()))
+}
+
+// BenchmarkMirror copies a log of 20,000 messages over HTTP: tiles, leaves and payloads
+// are read, every signature, proof and place is checked, everything is written.
+func BenchmarkMirror(b *testing.B) {
+	l := newLog(b)
+	done := make(chan struct{})
+	for n := range 100 {
+		go func() { extend(b, l, author(n), 200, strings.Repeat("x", 300)); done <- struct{}{} }()
+	}
+	for range 100 {
+		<-done
+	}
+	server := serve(b, tiles.NewHandler(l))
+	for range b.N {
+		m := openMirror(b, server.URL, b.TempDir())
+		b.ResetTimer()
+		c, err := m.Sync(b.Context())
+		require.NoError(b, err)
+		b.ReportMetric(float64(c.Size)/b.Elapsed().Seconds(), "messages/s")
 	}
 }

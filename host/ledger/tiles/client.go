@@ -144,7 +144,7 @@ func (c *Client) Info(ctx context.Context) (info ledger.Info, err error) {
 		VerifierKey: c.o.Policy.Logs[key].Key,
 		Size:        t.Size,
 		MaxMessage:  channel.MaxMessage,
-		Highest:     ledger.Final,
+		Highest:     c.highest(),
 		Uniqueness:  "the log's key: what it signed before is held against it",
 		Retention:   "as long as " + c.fetch.base.Redacted() + " serves it",
 		Finality:    "when a signed checkpoint covers it",
@@ -159,9 +159,18 @@ func (c *Client) Submit(context.Context, channel.Message) (ledger.Receipt, error
 	return ledger.Receipt{}, fmt.Errorf("submitting to %s: %w", c.fetch.base.Redacted(), ErrReadOnly)
 }
 
-// Await returns the receipt of a message that the log has.
+// highest is the last phase that this policy can find out about.
+func (c *Client) highest() ledger.Phase {
+	if c.o.Policy.Quorum > 0 {
+		return ledger.Witnessed
+	}
+	return ledger.Final
+}
+
+// Await returns the receipt of a message that the log has. Where the policy asks for
+// witnesses, whatever the client returns is Witnessed.
 func (c *Client) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (receipt ledger.Receipt, err error) {
-	if phase > ledger.Final {
+	if phase > c.highest() {
 		return ledger.Receipt{}, fmt.Errorf("awaiting %s on a log served by others: %w", phase, ledger.ErrNoPhase)
 	}
 	ctx, done := c.begin(ctx, &err)
@@ -267,9 +276,26 @@ func (c *Client) page(ctx context.Context, id channel.ID, from uint64, n int) ([
 	return page, nil
 }
 
-// evidence reads consecutive messages of a channel and verifies their proofs. The
-// newest checkpoint is looked at too: an old state of the log proves all that it has.
+// evidence reads consecutive messages of a channel. What witnesses have not cosigned
+// yet is asked for again: a log gets their word a moment after it recorded a message.
 func (c *Client) evidence(ctx context.Context, id channel.ID, query url.Values) ([]proved, error) {
+	for try, pause := 1, c.fetch.pause; ; try, pause = try+1, 3*pause {
+		page, err := c.tryEvidence(ctx, id, query)
+		if try == tries || !errors.Is(err, errUnwitnessed) {
+			return page, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// errUnwitnessed comes with ledger.ErrInvalidProof.
+var errUnwitnessed = errors.New("fewer witnesses than the policy asks for have cosigned it so far")
+
+// tryEvidence reads consecutive messages of a channel and verifies their proofs. The
+// newest checkpoint is looked at too: an old state of the log proves all that it has.
+func (c *Client) tryEvidence(ctx context.Context, id channel.ID, query url.Values) ([]proved, error) {
 	body, err := c.fetch.get(ctx, pathChannel+id.String(), query.Encode(), maxChannel)
 	if err != nil {
 		return nil, c.absent(err)
@@ -286,7 +312,7 @@ func (c *Client) evidence(ctx context.Context, id channel.ID, query url.Values) 
 		if e.Message.Channel() != id || i > 0 && e.Message.Number() != page[i-1].Message.Number()+1 {
 			return nil, c.confused("answered with other messages than it was asked for")
 		}
-		r, err := e.Verify(c.o.Policy)
+		r, err := c.verify(e)
 		if err == nil {
 			err = c.checkProof(ctx, e.Proof)
 		}
@@ -296,6 +322,20 @@ func (c *Client) evidence(ctx context.Context, id channel.ID, query url.Values) 
 		all[i] = proved{ledger.Entry{Message: e.Message, Time: r.Time, Index: r.Index}, r}
 	}
 	return all, nil
+}
+
+// verify checks evidence under the policy, and says so when only witnesses are missing.
+func (c *Client) verify(e ledger.Evidence) (ledger.Receipt, error) {
+	r, err := e.Verify(c.o.Policy)
+	if err == nil || c.o.Policy.Quorum == 0 {
+		return r, err
+	}
+	alone := c.o.Policy
+	alone.Quorum = 0
+	if _, otherwise := e.Verify(alone); otherwise == nil {
+		err = fmt.Errorf("message %d of channel %s: %w: %w", e.Message.Number(), e.Message.Channel(), errUnwitnessed, err)
+	}
+	return r, err
 }
 
 // checkProof reports whether the checkpoint of a proof is one of the history that
