@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -42,7 +43,7 @@ func (r *Registry) readingOf(values []any) (reading, error) {
 		return f, nil
 	}
 	if err := f.row.setCard(values); err != nil {
-		return f, fmt.Errorf("reading card: %w", err)
+		return f, fmt.Errorf("reading card: %w", store.Explain(err))
 	}
 	if f.headHolds = r.sealer.sealed("heads", values[columns:]); f.headHolds {
 		f.row.setHead(values[columns:])
@@ -200,7 +201,7 @@ func (r *Registry) list(ctx context.Context, q querier, first, last byte) (listi
 			l.ids = append(l.ids, tap.CardID(id))
 		}
 	}
-	return l, rows.Err()
+	return l, store.Explain(rows.Err())
 }
 
 // rebuildAfter rebuilds for an alteration that was found when the registry had been rebuilt so many times.

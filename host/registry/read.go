@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
@@ -220,7 +221,7 @@ func (r *Registry) Rejections(ctx context.Context) ([]record.Rejection, error) {
 		copy(one.Channel[:], id)
 		list = append(list, one)
 	}
-	return list, rows.Err()
+	return list, store.Explain(rows.Err())
 }
 
 // Dump writes everything that was folded in the one form that equal states share, see record.Dump: no secret, no seal.

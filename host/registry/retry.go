@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
 )
 
@@ -77,5 +78,5 @@ func (r *Registry) retries(ctx context.Context, q querier, taps channel.ID) (map
 			keys[key] = uint64(number)
 		}
 	}
-	return keys, total, rows.Err()
+	return keys, total, store.Explain(rows.Err())
 }

@@ -185,6 +185,26 @@ func TestLostConnectionBeforeCommitIsNotWritten(t *testing.T) {
 	assert.Zero(t, count(t, db, 1))
 }
 
+// Idle connections that a restart has ended are not what a query finds out by.
+func TestRestartIsNoErrorForWhoWasIdle(t *testing.T) {
+	db := openPlace(t, storetest.Postgres(t), nil)
+	var idle []*sql.Conn
+	for range 3 {
+		conn, err := db.Read().Conn(t.Context())
+		require.NoError(t, err)
+		idle = append(idle, conn)
+	}
+	for _, conn := range idle {
+		require.NoError(t, conn.Close()) // back to the pool
+	}
+	require.NoError(t, db.Update(t.Context(), func(*sql.Tx) error { return nil }))
+	storetest.Restart(t, nil)
+	for range 4 {
+		assert.Zero(t, count(t, db, 1))
+	}
+	assert.NoError(t, db.Update(t.Context(), func(*sql.Tx) error { return nil }))
+}
+
 // Each step of a server's life is waited for so long and no longer.
 func TestDeadServerDoesNotHang(t *testing.T) {
 	const within = 300 * time.Millisecond

@@ -36,6 +36,14 @@ type session struct {
 	locks bool
 }
 
+// ResetSession looks at an idle connection before it is used again.
+func (s *session) ResetSession(ctx context.Context) error {
+	if lost(s.wire().Conn()) {
+		return driver.ErrBadConn
+	}
+	return s.Conn.ResetSession(ctx)
+}
+
 func (s *session) wire() *pgconn.PgConn { return s.Conn.Conn().PgConn() }
 
 // errNoLock says that nobody can write: somebody altered the list of migrations.

@@ -163,7 +163,7 @@ type server struct {
 func memory() string {
 	const place, enough = "/dev/shm", 1 << 30
 	var free syscall.Statfs_t
-	if syscall.Statfs(place, &free) != nil || uint64(free.Bsize)*free.Bavail < enough {
+	if syscall.Statfs(place, &free) != nil || uint64(free.Bsize)*uint64(free.Bavail) < enough {
 		return ""
 	}
 	return place
