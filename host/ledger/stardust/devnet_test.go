@@ -3,6 +3,7 @@ package stardust
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -137,6 +138,7 @@ func (f *faulty) SubmitBlock(ctx context.Context, in *inx.RawBlock, opts ...grpc
 
 // testChain is a channel that a test writes.
 type testChain struct {
+	seed   channel.Seed
 	author *channel.Author
 	next   uint64
 	prev   channel.Hash
@@ -145,9 +147,8 @@ type testChain struct {
 // newChain returns a fresh public channel that l has admitted.
 func (n *network) newChain(t testing.TB, l *Ledger, seed string) *testChain {
 	t.Helper()
-	var s channel.Seed
-	copy(s[:], t.Name()[len(t.Name())/2:]+seed)
-	c := &testChain{author: channel.NewAuthor(s, channel.Public)}
+	c := &testChain{seed: sha256.Sum256([]byte(t.Name() + "/" + seed))}
+	c.author = channel.NewAuthor(c.seed, channel.Public)
 	n.know(c.author)
 	require.NoError(t, l.List(t.Context(), c.author.Channel()))
 	return c

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	inx "github.com/iotaledger/inx/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/blake2b"
+	"google.golang.org/grpc"
 
 	"github.com/productid/productid/host/devnet"
 	"github.com/productid/productid/pkg/channel"
@@ -156,4 +160,29 @@ func TestCutNetworkIsNoAnswer(t *testing.T) {
 	require.Eventually(t, func() bool { _, err = record(t.Context(), l, m); return err == nil }, time.Minute, 100*time.Millisecond, "%v", err)
 	requireAll(t, l, c.id(), []channel.Message{first, m})
 	other.write(t, l, "body")
+}
+
+// swallower accepts the first block and loses it.
+type swallower struct {
+	inx.INXClient
+	swallowed atomic.Bool
+}
+
+func (s *swallower) SubmitBlock(ctx context.Context, in *inx.RawBlock, opts ...grpc.CallOption) (*inx.BlockId, error) {
+	if s.swallowed.CompareAndSwap(false, true) {
+		return inx.NewBlockId(blake2b.Sum256(in.GetData())), nil
+	}
+	return s.INXClient.SubmitBlock(ctx, in, opts...)
+}
+
+// TestLostBlockIsMadeAnew: a block that no milestone refers to is replaced by another
+// with the same transaction.
+func TestLostBlockIsMadeAnew(t *testing.T) {
+	n := newNetwork(t, devnet.Options{})
+	o := n.options(newArchive(t), n.issuer(t, 5))
+	var node swallower
+	o.wrap = func(c inx.INXClient) inx.INXClient { node.INXClient = c; return &node }
+	l := openLedger(t, o)
+	n.newChain(t, l, "").write(t, l, "first")
+	assert.True(t, node.swallowed.Load())
 }
