@@ -37,13 +37,20 @@ func BenchmarkSubmit(b *testing.B) {
 		"PostgreSQL": func(t testing.TB) string { return storetest.PostgresWith(t) },
 	} {
 		for _, callers := range []int{1, 8, 64} {
-			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) { submit(b, fresh(b), callers) })
+			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) { submit(b, openAt(b, fresh(b)), callers) })
 		}
 	}
 }
 
-func submit(b *testing.B, place string, callers int) {
-	l := openAt(b, place)
+// BenchmarkSubmitGuarded measures the same on SQLite with a guard: one more sync for
+// each batch.
+func BenchmarkSubmitGuarded(b *testing.B) {
+	for _, callers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) { submit(b, openWith(b, newPath(b), guarded(b)), callers) })
+	}
+}
+
+func submit(b *testing.B, l *Log, callers int) {
 	all := chains(b, l, callers, b.N/callers+1)
 	done := make(chan error, callers)
 	b.ReportAllocs()
@@ -68,8 +75,8 @@ func submitAll(b *testing.B, l *Log, messages []channel.Message) error {
 }
 
 // grown returns a log of 20,000 leaves in 100 channels.
-func grown(b *testing.B) *Log {
-	l := openAt(b, newPath(b))
+func grown(b *testing.B, o Options) *Log {
+	l := openWith(b, newPath(b), o)
 	done := make(chan error)
 	all := chains(b, l, 100, 200)
 	for _, messages := range all {
@@ -84,12 +91,14 @@ func grown(b *testing.B) *Log {
 // BenchmarkRead measures the readers on a log of 20,000 leaves: with what was
 // verified in memory (warm) and without (cold).
 func BenchmarkRead(b *testing.B) {
-	l := grown(b)
+	l := grown(b, options(b))
+	watched := grown(b, guarded(b))
 	read := map[string]func(n int) error{
-		"Head":  func(n int) error { _, err := l.Head(b.Context(), author(n%100).Channel()); return err },
-		"Prove": func(n int) error { _, err := l.Prove(b.Context(), author(n%100).Channel(), uint64(n%200)); return err },
+		"Head":         func(n int) error { _, err := l.Head(b.Context(), author(n%100).Channel()); return err },
+		"Head/guarded": func(n int) error { _, err := watched.Head(b.Context(), author(n%100).Channel()); return err },
+		"Prove":        func(n int) error { _, err := l.Prove(b.Context(), author(n%100).Channel(), uint64(n%200)); return err },
 	}
-	for _, name := range []string{"Head", "Prove"} {
+	for _, name := range []string{"Head", "Head/guarded", "Prove"} {
 		b.Run(name+"/warm", func(b *testing.B) {
 			for n := range b.N {
 				require.NoError(b, read[name](n))

@@ -199,7 +199,7 @@ func TestMirrorRefusesAnotherHistory(t *testing.T) {
 
 // BenchmarkMirror measures how fast verified entries are copied.
 func BenchmarkMirror(b *testing.B) {
-	l := grown(b)
+	l := grown(b, options(b))
 	var entries []ledger.Entry
 	require.NoError(b, l.Follow(b.Context(), ledger.Position{}, func(batch []ledger.Entry, _ ledger.Position) error {
 		if entries = append(entries, batch...); len(batch) == 0 {
