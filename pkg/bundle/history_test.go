@@ -65,7 +65,7 @@ func (c *chance) bundles(t testing.TB, seed uint64) (all []judged) {
 
 // TestABundleOfAnyHistoryFoldsAsTheWholeLedger: what a bundle leaves out changes nothing that it says.
 func TestABundleOfAnyHistoryFoldsAsTheWholeLedger(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(25) {
 		c := newChance(t, seed)
 		for i, j := range c.bundles(t, seed) {
 			r, err := Verify(j.data, j.policy, j.now)

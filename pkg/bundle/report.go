@@ -78,17 +78,18 @@ func (v *verifier) report() Report {
 		r.AsOf = v.head.time
 	}
 	if v.anchor != nil {
+		r.Phase = ledger.Anchored
 		r.Anchor = &Anchor{v.anchoredIn, v.anchor.entry.message.Channel(), v.anchor.entry.time}
 	}
 	if a, found := v.aliases[v.result.Taps]; found {
 		r.Alias = &Alias{a.ID, a.Issuer}
 	}
-	r.Proved, r.Trusted = r.proves(), r.trusts(len(v.policy.Issuers) > 0)
+	r.Proved, r.Trusted = r.proves(v.phase == ledger.Witnessed), r.trusts(len(v.policy.Issuers) > 0)
 	return r
 }
 
 // proves says in words what follows from signatures and hashes, given the policy's keys.
-func (r Report) proves() []string {
+func (r Report) proves(witnessed bool) []string {
 	words := []string{
 		fmt.Sprintf("issuer %v registered the card at %s, and the card's own key asked for it", r.Issuer, clock(r.Registered)),
 		fmt.Sprintf("%s recorded %d messages of tap channel %v, from number 0 on without a gap, each signed by the channel's author", r.Ledger, r.Messages, r.Channel),
@@ -97,7 +98,7 @@ func (r Report) proves() []string {
 	if n := len(r.Rejected); n > 0 {
 		words = append(words, fmt.Sprintf("%d records do not hold and change nothing", n))
 	}
-	if r.Phase == ledger.Witnessed {
+	if witnessed {
 		words = append(words, "as many witnesses as the policy asks for have cosigned the checkpoint")
 	}
 	if a := r.Anchor; a != nil {

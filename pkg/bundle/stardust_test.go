@@ -168,7 +168,6 @@ func TestABundleAnchoredOnStardust(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &Anchor{network, recordtest.NewChain("anchors").ID(), begin.Truncate(time.Second).Add(5 * time.Second)}, r.Anchor)
 	assert.Equal(t, ledger.Anchored, r.Phase)
-	requireFirm(t, data, policy, w.now)
 }
 
 // badTangles are the kinds of bad bundles that only a Stardust network has.

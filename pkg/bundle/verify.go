@@ -285,6 +285,6 @@ func (v *verifier) checkAnchor() error {
 	if !v.anchors(body) {
 		return fmt.Errorf("anchor: of another checkpoint: %w", ledger.ErrInvalidProof)
 	}
-	v.anchoredIn, v.phase = there.origin, ledger.Anchored
+	v.anchoredIn = there.origin
 	return nil
 }
