@@ -130,6 +130,7 @@ func WriteFile(path string, content []byte) error {
 // may be a moment behind, and then it is *Rewritten.
 func (c *Client) refresh(ctx context.Context) (*Tree, error) {
 	for try, pause := 1, c.fetch.pause; ; try, pause = try+1, 3*pause {
+		kept := c.history.newest() // before it is asked: others of this process may go on meanwhile
 		text, err := c.fetch.get(ctx, pathCheckpoint, "", maxCheckpoint)
 		if err != nil {
 			return nil, c.absent(err)
@@ -138,7 +139,6 @@ func (c *Client) refresh(ctx context.Context) (*Tree, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
 		}
-		kept := c.history.newest()
 		if kept == nil || got.Size >= kept.Size {
 			return c.advance(ctx, got)
 		}

@@ -1,8 +1,10 @@
 package tiles
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,4 +169,31 @@ func TestWhatIsInMemoryHidesNoFork(t *testing.T) {
 	require.NoError(t, err)
 	server.set(NewHandler(second))
 	requireRewritten(t, c)
+}
+
+// TestSlowAnswerIsNoShorterLog: what others of the process learned while one waits for
+// its answer is not held against that.
+func TestSlowAnswerIsNoShorterLog(t *testing.T) {
+	l := newLog(t)
+	extend(t, l, author(1), 3, "body")
+	server := serve(t, l)
+	c := reader(t, server.URL, "")
+	var within atomic.Bool
+	server.set(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/checkpoint" || !within.CompareAndSwap(false, true) {
+			NewHandler(l).ServeHTTP(w, r)
+			return
+		}
+		old := httptest.NewRecorder()
+		NewHandler(l).ServeHTTP(old, r)
+		extend(t, l, author(1), 3, "more")
+		_, err := c.Info(context.Background())
+		assert.NoError(t, err)
+		_, _ = w.Write(old.Body.Bytes())
+		within.Store(false)
+	}))
+	for range 3 {
+		_, err := c.Head(t.Context(), author(1).Channel())
+		require.NoError(t, err)
+	}
 }
