@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -203,6 +204,24 @@ func TestRestartIsNoErrorForWhoWasIdle(t *testing.T) {
 		assert.Zero(t, count(t, db, 1))
 	}
 	assert.NoError(t, db.Update(t.Context(), func(*sql.Tx) error { return nil }))
+}
+
+// What ends, or speaks unasked, is not used again; what is quiet is.
+func TestLostConnectionIsSeenWithoutAQuestion(t *testing.T) {
+	for _, end := range []func(net.Conn) error{net.Conn.Close, func(c net.Conn) error { _, err := c.Write([]byte("E")); return err }} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		require.NoError(t, err)
+		server, err := listener.Accept()
+		require.NoError(t, err)
+		p := &patient{Conn: conn, within: time.Minute}
+		assert.False(t, lost(p))
+		require.NoError(t, end(server))
+		assert.Eventually(t, func() bool { return lost(p) }, 5*time.Second, time.Millisecond)
+		_ = server.Close() // perhaps it was
+		require.NoError(t, errors.Join(conn.Close(), listener.Close()))
+	}
 }
 
 // Each step of a server's life is waited for so long and no longer.
