@@ -14,6 +14,7 @@ import (
 
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
@@ -302,7 +303,7 @@ func untrustedBundles(w *world, good []byte) []bad {
 		w.anchoredBy("an anchor nobody trusts", w.signer, "log.example/third", w.checkpointBody()),
 		w.anchoredBy("an anchor of another size", s, "log.example/anchor", strings.Replace(w.checkpointBody(), `\n16\n`, `\n17\n`, 1)),
 		w.anchoredBy("an anchor of another origin", s, "log.example/anchor", strings.Replace(w.checkpointBody(), "log.example/test", "log.example/tesu", 1)),
-		w.anchoredBy("an anchor of another kind", s, "log.example/anchor", strings.Replace(w.checkpointBody(), KindCheckpoint, "weather", 1)),
+		w.anchoredBy("an anchor of another kind", s, "log.example/anchor", strings.Replace(w.checkpointBody(), record.KindLogCheckpoint, "weather", 1)),
 		w.anchoredBy("an anchor that is no record", s, "log.example/anchor", "{}"),
 	}
 }
@@ -327,7 +328,7 @@ func unwitnessedBundles(w *world) []bad {
 
 // checkpointBody is the record of the checkpoint of the world's bundle.
 func (w *world) checkpointBody() string {
-	return fmt.Sprintf(`{"kind":%q,"checkpoint":%s}`, KindCheckpoint, quote(w.file().log.checkpoint))
+	return fmt.Sprintf(`{"kind":%q,"checkpoint":%s}`, record.KindLogCheckpoint, quote(w.file().log.checkpoint))
 }
 
 // anchoredBy is the world's bundle with an anchor in another log, whose key is trusted.

@@ -2,6 +2,7 @@ package tlog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -24,10 +25,7 @@ type cosignedTree struct {
 // log did not sign is ledger.ErrInvalidProof, and one that is not of its history
 // ledger.ErrNoPosition.
 func (l *Log) Cosign(ctx context.Context, cosigned []byte) error {
-	if l.writing == nil {
-		return fmt.Errorf("%w: %w", ledger.ErrUnavailable, ErrReadOnly)
-	}
-	if err := l.usable(); err != nil {
+	if err := l.mayWrite(); err != nil {
 		return err
 	}
 	c, err := l.openCosigned(bytes.Clone(cosigned))
@@ -134,11 +132,15 @@ func (v *view) best(e ledger.Entry) (ledger.Receipt, error) {
 	return v.receiptUnder(t, e, ledger.Witnessed)
 }
 
-// awaitWitnessed waits until a quorum has cosigned a checkpoint that covers the message.
-func (l *Log) awaitWitnessed(ctx context.Context, r ledger.Receipt) (receipt ledger.Receipt, err error) {
+// awaitBeyond waits until a checkpoint that covers the message has reached a phase
+// beyond Final.
+func (l *Log) awaitBeyond(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (receipt ledger.Receipt, err error) {
 	for {
 		grown := l.growing()
 		err := l.read(ctx, func(v *view) error {
+			if highest, err := v.highest(); err != nil || phase > highest {
+				return cmp.Or(err, fmt.Errorf("awaiting %s on this log: %w", phase, ledger.ErrNoPhase))
+			}
 			e, err := v.find(r.Channel, r.Number)
 			if err != nil {
 				return err
@@ -149,10 +151,13 @@ func (l *Log) awaitWitnessed(ctx context.Context, r ledger.Receipt) (receipt led
 			if err := l.guard.keep(ctx, v.tree); err != nil {
 				return unreadable(err)
 			}
-			receipt, err = v.best(e)
+			t, reached, err := v.proving(phase)
+			if err == nil && t != nil && e.Index < t.Size {
+				receipt, err = v.receiptUnder(t, e, reached)
+			}
 			return err
 		})
-		if err != nil || receipt.Phase == ledger.Witnessed {
+		if err != nil || receipt.Phase >= phase {
 			return receipt, err
 		}
 		l.wait(ctx, grown)

@@ -20,14 +20,15 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 		Origin:      l.o.Origin,
 		VerifierKey: l.key,
 		MaxMessage:  channel.MaxMessage,
-		Highest:     l.highest(),
 		Uniqueness:  l.db.Kind() + ", in the transaction that adds the leaf",
 		Retention:   "for ever",
 		Finality:    "when the batch's transaction is synced, before Submit returns",
 	}
 	err := l.read(ctx, func(v *view) error {
+		var err error
 		info.Size = v.tree.Size
-		return nil
+		info.Highest, err = v.highest()
+		return err
 	})
 	if err != nil {
 		return ledger.Info{}, err
@@ -36,22 +37,29 @@ func (l *Log) Info(ctx context.Context) (ledger.Info, error) {
 }
 
 // highest is the last phase that messages reach.
-func (l *Log) highest() ledger.Phase {
-	if l.o.Quorum > 0 {
-		return ledger.Witnessed
+func (v *view) highest() (ledger.Phase, error) {
+	if v.log.o.Anchored {
+		return ledger.Anchored, nil
 	}
-	return ledger.Final
+	a, err := v.anchored()
+	switch {
+	case err != nil:
+		return 0, err
+	case a != nil:
+		return ledger.Anchored, nil
+	case v.log.o.Quorum > 0:
+		return ledger.Witnessed, nil
+	}
+	return ledger.Final, nil
 }
 
 // Await returns the receipt of a recorded message. Final takes no time: right after
 // Submit it is the same receipt. Witnessed comes when a quorum of Options.Witnesses has
-// cosigned a checkpoint that covers the message, and the proof is under that one.
+// cosigned a checkpoint that covers the message, and the proof is under that one;
+// Anchored when another ledger has recorded such a checkpoint: see KeepAnchor.
 func (l *Log) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase) (receipt ledger.Receipt, err error) {
-	switch {
-	case phase > l.highest():
-		return ledger.Receipt{}, fmt.Errorf("awaiting %s on this log: %w", phase, ledger.ErrNoPhase)
-	case phase > ledger.Final:
-		return l.awaitWitnessed(ctx, r)
+	if phase > ledger.Final {
+		return l.awaitBeyond(ctx, r, phase)
 	}
 	if issued, ok := l.issued.get(r.Hash); ok && issued.Channel == r.Channel && issued.Number == r.Number {
 		return issued, errors.Join(ctx.Err(), l.usable())

@@ -13,7 +13,8 @@ import (
 
 // statements are compiled once for a pool.
 type statements struct {
-	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, setCheckpoint, setCosigned, remove, empty *sql.Stmt
+	checkpoint, cosigned, hashes, hashesFrom, payload, head, list, numbers, leaves, setCheckpoint, setCosigned, remove, empty,
+	anchored, setAnchored, lease, holder *sql.Stmt
 }
 
 // rowColumns are an entry's, and selectRow reads what row.scan takes.
@@ -42,6 +43,12 @@ func prepare(ctx context.Context, compile func(context.Context, string) (*sql.St
 		{&s.setCheckpoint, "UPDATE log SET checkpoint = $1"},
 		{&s.setCosigned, "INSERT INTO cosigned (id, checkpoint) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checkpoint = excluded.checkpoint"},
 		{&s.remove, "INSERT INTO removal (leaf, statement) VALUES ($1, $2)"},
+		{&s.anchored, "SELECT checkpoint, evidence FROM anchored"},
+		{&s.setAnchored, "INSERT INTO anchored (id, checkpoint, evidence) VALUES (1, $1, $2)" +
+			" ON CONFLICT (id) DO UPDATE SET checkpoint = excluded.checkpoint, evidence = excluded.evidence"},
+		{&s.lease, "INSERT INTO lease (work, holder, until) VALUES ($1, $2, $4)" +
+			" ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE lease.holder = $2 OR lease.until < $3"},
+		{&s.holder, "SELECT holder FROM lease WHERE work = $1"},
 		{&s.empty, "UPDATE entry SET payload = $1 WHERE leaf = $2"},
 	} {
 		stmt, err := compile(ctx, p.text)

@@ -93,6 +93,10 @@ type Options struct {
 	// Quorum is how many of them make a message Witnessed; 0 if none do.
 	Witnesses []string
 	Quorum    int
+	// Anchored says that checkpoints of this log are put on another ledger and brought to
+	// KeepAnchor: messages reach ledger.Anchored. They do without it too, as soon as one
+	// was.
+	Anchored bool
 	// Guard names a file outside the database and outside its backups that keeps the
 	// newest checkpoint too; none where the name is empty. It is made with a new log.
 	// Each host has its own, which processes share.
@@ -128,6 +132,8 @@ type Log struct {
 	verified atomic.Pointer[signedTree]            // the newest read
 	signed   atomic.Pointer[signedTree]            // the newest of this process, perhaps not committed
 	cosigned atomic.Pointer[cosignedTree]          // the newest read
+	anchored atomic.Pointer[anchoredTree]          // the newest read
+	halted   atomic.Pointer[error]                 // why nothing is answered any more
 	frontier frontier                              // of the writing goroutine alone
 
 	submitting sync.RWMutex // held by each Submit, so that Close waits for them
@@ -347,6 +353,9 @@ func (l *Log) writable() error {
 }
 
 func (l *Log) usable() error {
+	if reason := l.halted.Load(); reason != nil {
+		return *reason
+	}
 	select {
 	case <-l.closed:
 		return fmt.Errorf("log is closed: %w", ledger.ErrUnavailable)

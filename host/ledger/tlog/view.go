@@ -55,6 +55,9 @@ func (l *Log) read(ctx context.Context, fn func(*view) error) error {
 // writingView is the log under the write lock, when the guard lets it pass: what
 // another process has answered is in it.
 func (l *Log) writingView(ctx context.Context, tx *sql.Tx) (*view, error) {
+	if reason := l.halted.Load(); reason != nil {
+		return nil, *reason
+	}
 	bar, err := l.guard.bar()
 	if err != nil {
 		return nil, err
