@@ -81,6 +81,12 @@ func (l *Log) Anchorable(ctx context.Context) (text []byte, c ledger.Checkpoint,
 	return text, c, err
 }
 
+// OpenCheckpoint reads a checkpoint that this log signed, at whatever time; any other
+// is ledger.ErrInvalidProof. It does not say that the log still begins so: see Against.
+func (l *Log) OpenCheckpoint(text []byte) (ledger.Checkpoint, error) {
+	return ledger.ParseCheckpoint(text, l.o.Origin, l.verifier)
+}
+
 // anchored returns the newest anchored checkpoint, or nil.
 func (v *view) anchored() (*anchoredTree, error) {
 	var text, evidence []byte
