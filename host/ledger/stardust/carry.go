@@ -143,6 +143,12 @@ func (l *Ledger) attach(a *attachment, p *pending) error {
 
 // sendTo sends a transaction to one node.
 func (l *Ledger) sendTo(n *node, payload []byte) (iotago.BlockID, error) {
+	select {
+	case n.sending <- struct{}{}:
+		defer func() { <-n.sending }()
+	case <-l.ctx.Done():
+		return iotago.BlockID{}, l.ctx.Err()
+	}
 	var tips *inx.TipsResponse
 	err := n.ask(l.ctx, askTimeout, func(ctx context.Context, n *node) (err error) {
 		tips, err = n.RequestTips(ctx, &inx.TipsRequest{Count: iotago.BlockMaxParents, AllowSemiLazy: true})

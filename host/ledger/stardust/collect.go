@@ -163,9 +163,6 @@ func climb(blocks []stardust.Hash, paths [][]byte) {
 	}
 }
 
-// readers is how many blocks are asked for at once: a node allows ten questions.
-const readers = 6
-
 // readBlocks fetches the blocks of an update's states.
 func (u *update) readBlocks(ctx context.Context, n *node) error {
 	errs := make([]error, len(u.states))

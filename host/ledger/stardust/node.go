@@ -25,6 +25,11 @@ const (
 	submitTimeout = 5 * time.Second
 	// revivePause is how long a node that did not answer is left alone.
 	revivePause = 250 * time.Millisecond
+	// senders and readers are how many transactions are sent to a node and how many
+	// blocks read from it at once. It serves ten questions; more would wait behind
+	// each other until it seems not to answer.
+	senders = 4
+	readers = 3
 	// maxReply bounds what a node may send at once; a block has at most 32 KiB.
 	maxReply = 1 << 20
 )
@@ -39,8 +44,9 @@ type Node struct {
 type node struct {
 	Node
 	inx.INXClient
-	conn *grpc.ClientConn
-	down atomic.Bool // did not answer lately, or answered what cannot be
+	conn    *grpc.ClientConn
+	sending chan struct{} // one place for each sender
+	down    atomic.Bool   // did not answer lately, or answered what cannot be
 }
 
 // nodes are all nodes of the network, and which of them is in use.
@@ -82,7 +88,7 @@ func dial(list []Node, wrap func(inx.INXClient) inx.INXClient) (*nodes, error) {
 		if wrap != nil {
 			client = wrap(client)
 		}
-		p.all = append(p.all, &node{Node: at, INXClient: client, conn: conn})
+		p.all = append(p.all, &node{Node: at, INXClient: client, conn: conn, sending: make(chan struct{}, senders)})
 	}
 	return p, nil
 }
