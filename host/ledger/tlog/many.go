@@ -81,6 +81,9 @@ func inGroups(groups []several, rows [][]any, do func(several, []any) error) err
 			}
 		}
 	}
+	if len(rows) > 0 {
+		return fmt.Errorf("%d rows without a statement for them", len(rows)) // they must not be dropped
+	}
 	return nil
 }
 

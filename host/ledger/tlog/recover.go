@@ -116,12 +116,11 @@ func (l *Log) recover(ctx context.Context, kept, target *signedTree, from ledger
 	if err := l.beginReading(ctx); err != nil {
 		return err
 	}
-	var err error
-	if l.writing, err = prepare(ctx, l.db.Prepare); err != nil {
+	if err := l.prepareWriting(ctx); err != nil {
 		return err
 	}
 	var refused error
-	err = l.db.Update(ctx, func(tx *sql.Tx) error {
+	err := l.db.Update(ctx, func(tx *sql.Tx) error {
 		b, err := l.batch(ctx, tx)
 		if err == nil {
 			r.Before, r.After = b.tree.Size, max(b.tree.Size, target.Size)
