@@ -97,7 +97,7 @@ func (j *job) confirmRegistration(ctx context.Context) error {
 // that was read until now will ever pass. What the card only says of itself is not taken into a record.
 func (j *job) putInService(ctx context.Context) (string, error) {
 	if j.registered.State != "" {
-		return "since " + j.registered.Head.Time.UTC().Format("2006-01-02 15:04:05") + " UTC", nil
+		return j.since(), nil
 	}
 	if err := j.List.List(ctx, j.taps.Channel()); err != nil {
 		return "", err
@@ -107,11 +107,31 @@ func (j *job) putInService(ctx context.Context) (string, error) {
 		return "", err
 	}
 	receipt, err := j.append(ctx, j.taps, nil, body)
+	if _, taken := errors.AsType[*ledger.Conflict](err); taken {
+		return j.inServiceBefore(ctx, err)
+	}
 	if err != nil {
-		return "", err // a Conflict too: an earlier run did it, and the next one will see that
+		return "", err
 	}
 	j.report.InService, j.report.State = &receipt, record.StateInService
 	return fmt.Sprintf("taps count from %d on, %s", j.report.Counter+1, place(receipt)), nil
+}
+
+// inServiceBefore finds what an earlier run of ours, of which nobody heard, has begun meanwhile: a ledger that needs time decides it
+// not before another message wants the number. The tap that this run has read is past what that one used up, and was shown to nobody.
+func (j *job) inServiceBefore(ctx context.Context, conflict error) (string, error) {
+	if err := j.find(ctx); err != nil {
+		return "", err
+	}
+	if j.registered.State == "" {
+		return "", conflict // by a message that puts no card in service
+	}
+	return j.since() + ", by an earlier run", nil
+}
+
+// since says when the tap channel's newest message was recorded.
+func (j *job) since() string {
+	return "since " + j.registered.Head.Time.UTC().Format("2006-01-02 15:04:05") + " UTC"
 }
 
 // append signs body as the message after head (nil: as the first), submits it and waits until it is final. The ledger

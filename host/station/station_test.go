@@ -113,6 +113,34 @@ func TestSecondRunMendsAFirstCutAtAnyLedgerCall(t *testing.T) {
 	t.Logf("%d ledger calls x %d fates, each mended by one second run", clean.calls, len(fates))
 }
 
+// TestSecondRunMendsAFirstWhoseMessageIsOnlyTaken: on a ledger that needs time a first run's message can be decided not before the
+// second run submits another with its number.
+func TestSecondRunMendsAFirstWhoseMessageIsOnlyTaken(t *testing.T) {
+	clean := newWorld(t)
+	_, err := clean.personalise(t, newCard("card"))
+	require.NoError(t, err)
+	submissions := 0
+	for n := range clean.calls {
+		w, card := newWorld(t), newCard("card")
+		w.fate = at(n, taken)
+		_, err := w.personalise(t, card)
+		if len(w.slow) == 0 {
+			continue // no submission
+		}
+		submissions++
+		require.ErrorIs(t, err, ledger.ErrUncertain, "call %d", n)
+		w.fate = nil
+		report, err := w.personalise(t, card)
+		require.NoError(t, err, "after call %d", n)
+		assert.Equal(t, record.StateInService, report.State)
+		all, states, err := w.history()
+		require.NoError(t, err)
+		require.Len(t, all, 3, "one opening, one registration, one beginning of service")
+		require.Empty(t, states.Rejections())
+	}
+	require.Equal(t, 3, submissions)
+}
+
 func TestAnyNumberOfCutsIsMended(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, card := newWorld(t), newCard("card")

@@ -30,6 +30,7 @@ const (
 	arrives fate = iota
 	torn         // it is not performed
 	lost         // it is performed, and its answer does not arrive
+	taken        // of a ledger that needs time: it is performed when the next one for the same number comes
 )
 
 // at is the fate of the n-th command or call; all others arrive.
@@ -81,7 +82,8 @@ type world struct {
 	tooOld map[channel.ID]error
 
 	calls int
-	fate  func(n int) fate // of the n-th call of a method that can fail
+	fate  func(n int) fate  // of the n-th call of a method that can fail
+	slow  []channel.Message // taken and not decided
 }
 
 func newWorld(t require.TestingT) *world {
@@ -137,6 +139,19 @@ func (w *world) Info(ctx context.Context) (info ledger.Info, err error) {
 }
 
 func (w *world) Submit(ctx context.Context, m channel.Message) (r ledger.Receipt, err error) {
+	if w.fate != nil && w.fate(w.calls) == taken {
+		w.calls++
+		w.slow = append(w.slow, m)
+		return r, fmt.Errorf("%w: %w", ledger.ErrUncertain, errGone)
+	}
+	for _, first := range w.slow {
+		if first.Channel() != m.Channel() || first.Number() != m.Number() {
+			continue
+		}
+		if _, err := w.Memory.Submit(ctx, first); err != nil {
+			return r, err
+		}
+	}
 	err = w.call(func() (err error) { r, err = w.Memory.Submit(ctx, m); return err })
 	return r, err
 }
