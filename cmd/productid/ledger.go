@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -45,7 +46,15 @@ productid ledger verify --against, whether the ledger was rewritten or put back 
 					}
 					info.Warnings = append(info.Warnings, warnings...)
 				}
-				return a.console.Answer(info, func(w io.Writer) { infoWords(w, info) })
+				v := ledgerView{Info: info}
+				if b.stardust != nil {
+					status, err := b.stardust.Status(c.Context())
+					if err != nil {
+						return err
+					}
+					v.Network = &status
+				}
+				return a.console.Answer(v, v.words)
 			})
 		},
 	}
@@ -69,9 +78,19 @@ func (a *app) answerCheckpoint(ctx context.Context, b *book) error {
 	return a.console.Answer(map[string]string{"checkpoint": string(text)}, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 }
 
-func infoWords(w io.Writer, i ledger.Info) {
+// ledgerView is a ledger as it is printed.
+type ledgerView struct {
+	ledger.Info
+	Network *stardust.Status `json:"network,omitempty"`
+}
+
+func (v ledgerView) words(w io.Writer) {
+	i := v.Info
 	console.Fields(w, "ledger", i.Origin, "kind", i.Kind, "messages", fmt.Sprint(i.Size), "key", i.VerifierKey,
 		"largest message", fmt.Sprintf("%d bytes", i.MaxMessage), "uniqueness", i.Uniqueness, "retention", i.Retention, "finality", i.Finality)
+	if v.Network != nil {
+		stardustWords(w, *v.Network)
+	}
 	for _, warning := range i.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", console.Clean(warning))
 	}

@@ -64,10 +64,10 @@ func parsePlace(text string) (place, error) {
 	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
 		return place{kindPostgres, text}, nil
 	case scheme == kindStardust:
-		if _, err := stardustNodes(rest); err != nil {
-			return place{}, err
+		if _, err := stardust.ParseName(text); err != nil {
+			return place{}, console.Misuse("opening the ledger", "malformed: "+err.Error(), "give "+stardustForm)
 		}
-		return place{kindStardust, rest}, nil
+		return place{kindStardust, text}, nil
 	case (scheme == "https" || scheme == "http") && strings.HasPrefix(rest, "//"):
 		return place{kindServed, text}, nil
 	}

@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,24 +26,9 @@ const fundingPurpose = "stardust funding"
 // stardustForm is how --ledger names a network.
 const stardustForm = "stardust:URL?inx=HOST:PORT, several nodes with commas between them"
 
-// stardustNodes reads what stands behind "stardust:".
-func stardustNodes(text string) ([]stardust.Node, error) {
-	var nodes []stardust.Node
-	for _, part := range strings.Split(text, ",") {
-		u, err := url.Parse(part)
-		if err != nil || u.Host == "" || u.Query().Get("inx") == "" {
-			return nil, console.Misuse("opening the ledger", "malformed: --ledger names no node of a network", "give "+stardustForm)
-		}
-		inx := u.Query().Get("inx")
-		u.RawQuery = ""
-		nodes = append(nodes, stardust.Node{REST: u.String(), INX: inx})
-	}
-	return nodes, nil
-}
-
 // openStardust opens the network's ledger for this installation. Its archive is in the data folder.
 func (a *app) openStardust(ctx context.Context, p place, own secrets.Secrets, authors *secrets.Authors) (*book, error) {
-	nodes, err := stardustNodes(p.name)
+	nodes, err := stardust.ParseName(p.name)
 	if err != nil {
 		return nil, err
 	}
@@ -118,4 +103,20 @@ func (b *book) coordinator(ctx context.Context) (ledger.Policy, error) {
 		return ledger.Policy{}, fmt.Errorf("reading the coordinator's keys: %w", err)
 	}
 	return ledger.Policy{Coordinators: []ledger.Coordinator{c}}, nil
+}
+
+// stardustWords says whose money pays on the network, how much is left, and how its nodes are.
+func stardustWords(w io.Writer, s stardust.Status) {
+	console.Fields(w, "funding address", s.Address, "balance", fmt.Sprintf("%d, enough for %d channels", s.Balance, s.Balance/max(s.Deposit, 1)),
+		"deposit", fmt.Sprintf("%d for each channel, locked for good", s.Deposit), "channels", fmt.Sprint(s.Channels), "undecided", fmt.Sprint(s.Undecided),
+		"milestone", fmt.Sprint(s.Milestone))
+	var rows [][]string
+	for _, n := range s.Nodes {
+		state := fmt.Sprintf("at milestone %d", n.Milestone)
+		if n.Error != "" {
+			state = console.Clean(n.Error)
+		}
+		rows = append(rows, []string{n.REST, map[bool]string{true: "in use"}[n.InUse], state})
+	}
+	console.Table(w, []string{"NODE", "", "STATE"}, rows)
 }
