@@ -11,6 +11,7 @@ import (
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -51,20 +52,23 @@ They hold for taps that are recorded after them. What no flag gives stays as it 
 				if err != nil {
 					return err
 				}
-				next := current.Settings
-				if given(c, "product-url") {
-					next.ProductURL = address
+				change := func(next record.Settings) record.Settings {
+					if given(c, "product-url") {
+						next.ProductURL = address
+					}
+					if given(c, "login-required") {
+						next.LoginRequired = login
+					}
+					return next
 				}
-				if given(c, "login-required") {
-					next.LoginRequired = login
-				}
+				next := change(current.Settings)
 				if _, err := next.Encode(); err != nil {
 					return console.Misuse("reading --product-url", "malformed: it is no absolute https address", "give one like https://shop.example.com/p/7")
 				}
 				if next == current.Settings && current.Hash != (channel.Hash{}) {
 					return a.answerSettings(id, current, nil)
 				}
-				current, err = s.Put(c.Context(), id, next)
+				current, err = s.Change(c.Context(), id, change)
 				return a.answerSettings(id, current, err)
 			})
 		},

@@ -48,8 +48,11 @@ func (c *card) head(ctx context.Context) (ledger.Entry, record.TapHead, error) {
 	return newest, head, err
 }
 
-// put writes settings and puts them in force.
-func (c *card) put(ctx context.Context, settings record.Settings, rotate bool) (Current, error) {
+// errChanged says that other settings are in force than those that a change was made of.
+var errChanged = errors.New("settings in force are others by now")
+
+// put writes settings and puts them in force: in the place of these alone, or of any when over is nil.
+func (c *card) put(ctx context.Context, settings record.Settings, rotate bool, over *Current) (Current, error) {
 	if _, _, err := c.inService(ctx); err != nil {
 		return Current{}, err
 	}
@@ -58,7 +61,21 @@ func (c *card) put(ctx context.Context, settings record.Settings, rotate bool) (
 		return Current{}, err
 	}
 	after := Current{settings, m.Number(), m.Hash(), m.KeyStart()}
-	return after, c.putInForce(ctx, after)
+	return after, c.putInForce(ctx, after, over)
+}
+
+// derive makes settings out of those in force and puts them in their place, anew when others are in force meanwhile.
+func (c *card) derive(ctx context.Context, change func(record.Settings) record.Settings, rotate bool) (Current, error) {
+	for {
+		current, err := c.current(ctx)
+		if err != nil {
+			return Current{}, err
+		}
+		after, err := c.put(ctx, change(current.Settings), rotate, &current)
+		if !errors.Is(err, errChanged) {
+			return after, err
+		}
+	}
 }
 
 // inService is head, with ErrNoService for a card whose taps do not count any more.
@@ -153,12 +170,15 @@ func (c *card) write(ctx context.Context, settings record.Settings, rotate bool)
 }
 
 // putInForce names the settings message on the tap channel, unless a newer one is named there. Taps that are recorded meanwhile
-// take the number: then it names it after them.
-func (c *card) putInForce(ctx context.Context, settings Current) error {
+// take the number: then it names it after them. The error is errChanged where over is given and not in force.
+func (c *card) putInForce(ctx context.Context, settings Current, over *Current) error {
 	for {
 		newest, head, err := c.inService(ctx)
 		if err != nil {
 			return err
+		}
+		if over != nil && head.Settings != over.name() {
+			return errChanged
 		}
 		if err := c.overtaken(ctx, head, settings); err != nil {
 			return err

@@ -65,6 +65,14 @@ type Current struct {
 	KeyStart uint64       // number of the message at which the read keys were last rotated
 }
 
+// name is how the tap channel names the settings.
+func (c Current) name() string {
+	if c.Hash == (channel.Hash{}) {
+		return ""
+	}
+	return c.Hash.String()
+}
+
 // Current returns the settings in force, the zero Current when nothing was ever set. Errors: registry.ErrUnknownCard,
 // ErrUnreadable, those of Authors and of the ledger.
 func (s *Service) Current(ctx context.Context, id tap.CardID) (Current, error) {
@@ -82,19 +90,20 @@ func (s *Service) Current(ctx context.Context, id tap.CardID) (Current, error) {
 // Put sets the card and returns after that is in force and final. Errors, beside those of Current: ErrNoService, ErrOvertaken, and
 // ledger.ErrUncertain when the change may be in force or not, or may yet be: Current tells, and Put may be repeated.
 func (s *Service) Put(ctx context.Context, id tap.CardID, settings record.Settings) (Current, error) {
-	return s.change(ctx, id, func(c *card) (Current, error) { return c.put(ctx, settings, false) })
+	return s.change(ctx, id, func(c *card) (Current, error) { return c.put(ctx, settings, false, nil) })
+}
+
+// Change sets the card to what change makes of the settings in force, so that of two changes at once neither undoes the other: change
+// is called again when others came in force meanwhile. Errors are those of Put.
+func (s *Service) Change(ctx context.Context, id tap.CardID, change func(record.Settings) record.Settings) (Current, error) {
+	return s.change(ctx, id, func(c *card) (Current, error) { return c.derive(ctx, change, false) })
 }
 
 // Rotate writes the settings in force once more under new read keys: who could read so far reads nothing of what comes. Errors are
 // those of Put.
 func (s *Service) Rotate(ctx context.Context, id tap.CardID) (Current, error) {
-	return s.change(ctx, id, func(c *card) (Current, error) {
-		current, err := c.current(ctx)
-		if err != nil {
-			return Current{}, err
-		}
-		return c.put(ctx, current.Settings, true)
-	})
+	same := func(s record.Settings) record.Settings { return s }
+	return s.change(ctx, id, func(c *card) (Current, error) { return c.derive(ctx, same, true) })
 }
 
 // Capability returns what opens the card's settings from the message in force on, until the next rotation; from message 0 on when

@@ -38,15 +38,20 @@ type failing struct {
 	of     channel.ID
 	err    error
 	stored bool
+	before func(channel.Message) // of a submission, once
 }
 
 func (f *failing) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, error) {
 	f.mu.Lock()
-	err, stored := f.err, f.stored
+	err, stored, before := f.err, f.stored, f.before
+	f.before = nil
 	if m.Channel() != f.of {
 		err = nil
 	}
 	f.mu.Unlock()
+	if before != nil {
+		before(m)
+	}
 	if err != nil && !stored {
 		return ledger.Receipt{}, err
 	}
@@ -249,4 +254,32 @@ func TestSettingsThatAreGoneAreNamed(t *testing.T) {
 	_, err = w.Rotate(t.Context(), w.card.ID())
 	require.ErrorIs(t, err, settings.ErrUnreadable)
 	assert.Equal(t, "https://a.example.com/", w.put("https://a.example.com/").ProductURL, "others can take their place")
+}
+
+// TestNoChangeUndoesAnother: what is made of the settings in force is made of those that are in force when it comes in force.
+func TestNoChangeUndoesAnother(t *testing.T) {
+	login := func(s record.Settings) record.Settings {
+		s.LoginRequired = true
+		return s
+	}
+	for name, change := range map[string]func(*world) (settings.Current, error){
+		"rotate": func(w *world) (settings.Current, error) { return w.Rotate(t.Context(), w.card.ID()) },
+		"change": func(w *world) (settings.Current, error) { return w.Change(t.Context(), w.card.ID(), login) },
+	} {
+		for _, begun := range []bool{false, true} {
+			w := inService(t)
+			if begun {
+				w.put("https://a.example.com/")
+			}
+			w.ledger.before = func(channel.Message) { w.put("https://b.example.com/") }
+			after, err := change(w)
+			require.NoError(t, err, name)
+			assert.Equal(t, "https://b.example.com/", after.ProductURL, name)
+			assert.Equal(t, name == "change", after.LoginRequired, name)
+			assert.Equal(t, after, w.current(), name)
+			if name == "rotate" {
+				assert.Equal(t, after.Number, after.KeyStart)
+			}
+		}
+	}
 }
