@@ -82,5 +82,5 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 	if v.Receipt != nil {
 		receipt = fmt.Sprintf("message %d of %v, %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Place())
 	}
-	console.Fields(w, "card", id, "counter", counter, "when", when, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
+	console.Fields(w, "card", id, "counter", counter, "when", when, "moved to", v.MovedTo, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
 }

@@ -27,7 +27,7 @@ func Sentence(code string) (means, next string) {
 	case "revoked":
 		return "the issuer revoked this card", "do not accept it; ask the issuer"
 	case "moved":
-		return "the card's life goes on on another ledger", "look there; its last message here names it"
+		return "the card's life goes on on another ledger", "look there: the issuer serves it on that ledger from now on"
 	case "retry_mismatch":
 		return "the idempotency key was used for another request", "take a new key for a new request"
 	case "payload_rejected":

@@ -19,11 +19,15 @@ import (
 var ErrUnknownIssuer = errors.New("no issuer with this channel is known")
 
 // Card returns a card as of the last Sync or SyncChannel, or ErrUnknownCard. What was altered in the file is mended first. The error
-// is record.ErrMust for a card that this version is too old for, because it cannot read its tap channel on, or its issuer's.
+// is record.ErrMust for a card that this version is too old for, because it cannot read its tap channel on, or its issuer's. A card that
+// went on elsewhere, alone or with its issuer, is moved, whatever the ledger holds of it since.
 func (r *Registry) Card(ctx context.Context, id tap.CardID) (record.Card, error) {
 	card, err := r.known(ctx, id)
 	if err == nil {
 		err = r.tooOldFor(card)
+	}
+	if err == nil {
+		card, err = r.here(ctx, card)
 	}
 	if err != nil {
 		return record.Card{}, err
@@ -89,8 +93,23 @@ func (r *Registry) listed(ctx context.Context, first, last byte) (ids []tap.Card
 	return l.ids, slices.Equal(l.cards[first:int(last)+1], m.catalogue.cards[first:int(last)+1]), nil
 }
 
-// Cards returns all cards, in the order of their ids; those that this version is too old for as they were before, see TooOld.
+// Cards returns all cards as Card does, in the order of their ids; those that this version is too old for as they were before, see
+// TooOld.
 func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
+	return func(yield func(record.Card, error) bool) {
+		for card, err := range r.folded(ctx) {
+			if err == nil {
+				card, err = r.here(ctx, card)
+			}
+			if !yield(card, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// folded returns all cards as they were folded.
+func (r *Registry) folded(ctx context.Context) iter.Seq2[record.Card, error] {
 	return func(yield func(record.Card, error) bool) {
 		ids, err := r.allIDs(ctx)
 		if err != nil {
@@ -231,7 +250,7 @@ func (r *Registry) Dump(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	var cards []record.Card
-	for c, err := range r.Cards(ctx) {
+	for c, err := range r.folded(ctx) {
 		if err != nil {
 			return nil, err
 		}

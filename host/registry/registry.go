@@ -84,6 +84,8 @@ type Registry struct {
 	rebuilding sync.Mutex
 	rebuilt    atomic.Uint64 // how often, in this process
 	stops      atomic.Pointer[stops]
+	moved      atomic.Pointer[moved]
+	origin     atomic.Pointer[string] // of the ledger, once it was asked for
 }
 
 // schema is the registry's in a PostgreSQL database.

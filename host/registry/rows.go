@@ -23,6 +23,7 @@ type cardRow struct {
 // rewind takes the card back to its registration.
 func (c *cardRow) rewind() {
 	c.Head, c.Last, c.State, c.Settings, c.Recorded = record.Ref{}, c.proof, "", "", 0
+	c.Place, c.Was = "", ""
 	c.retries, c.changed = sum{}, true
 }
 
@@ -36,10 +37,10 @@ func (c *cardRow) next() uint64 {
 
 const (
 	cardColumns = "id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac"
-	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, mac"
+	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, place, was, mac"
 
 	issuerColumns = `channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
-	head_number, head_hash, head_index, head_ms, mac`
+	head_number, head_hash, head_index, head_ms, place, moved, mac`
 
 	metaColumns      = "one, position, newest, ignored, catalogue, mac"
 	rejectionColumns = "idx, channel, number, kind, reason"
@@ -87,7 +88,7 @@ func (c *cardRow) headValues() []any {
 	at := c.Head
 	return []any{
 		c.Taps[:], int64(at.Number), at.Hash[:], int64(at.Index), refMilli(at), int64(c.Last), c.State, c.Settings,
-		int64(c.Recorded), c.retries[:],
+		int64(c.Recorded), c.retries[:], c.Place, c.Was,
 	}
 }
 
@@ -109,12 +110,17 @@ func (c *cardRow) setHead(v []any) {
 	c.Head = refFrom(c.Taps, v[1:5])
 	c.Last, c.State, c.Settings = uint32(v[5].(int64)), v[6].(string), v[7].(string)
 	c.Recorded, c.retries = uint64(v[8].(int64)), sum(v[9].([]byte))
+	c.Place, c.Was = v[10].(string), v[11].(string)
 }
 
 func issuerValues(i record.Issuer) []any {
+	moved := int64(0)
+	if i.Moved {
+		moved = 1
+	}
 	return []any{
 		i.Channel[:], i.Name, i.URL, i.Log, i.Network, i.Next[:], i.Opened.Hash[:], int64(i.Opened.Index), i.Opened.Time.UnixMilli(),
-		int64(i.Head.Number), i.Head.Hash[:], int64(i.Head.Index), i.Head.Time.UnixMilli(),
+		int64(i.Head.Number), i.Head.Hash[:], int64(i.Head.Index), i.Head.Time.UnixMilli(), i.Place, moved,
 	}
 }
 
@@ -125,6 +131,8 @@ func issuerFrom(v []any) record.Issuer {
 		Next:   channel.Hash(v[5].([]byte)),
 		Opened: refFrom(id, []any{int64(0), v[6], v[7], v[8]}),
 		Head:   refFrom(id, v[9:13]),
+		Place:  v[13].(string),
+		Moved:  v[14].(int64) != 0,
 	}
 }
 
@@ -146,4 +154,14 @@ func refMilli(r record.Ref) int64 {
 		return 0
 	}
 	return r.Time.UnixMilli()
+}
+
+// sealedValues are those of a row that its seal is over. Of an issuer or a card that never moved that is all but the last two, which
+// are then empty: so rows hold that were written before anything could move.
+func sealedValues(table string, values []any) []any {
+	behind := len(values) - 2
+	if table != "cards" && values[behind] == "" && (values[behind+1] == "" || values[behind+1] == int64(0)) {
+		return values[:behind]
+	}
+	return values
 }

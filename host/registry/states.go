@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/productid/productid/pkg/channel"
@@ -226,6 +227,7 @@ func (s *states) flush() error {
 	}
 	s.forget()
 	s.r.publish(s.stops)
+	s.r.publishMoved(maps.Values(s.issuers))
 	if s.meta == s.written {
 		return nil
 	}
@@ -251,7 +253,7 @@ func (s *states) flushCard(row *cardRow) error {
 
 // insert writes a row with its seal.
 func (s *states) insert(query, table string, values []any) error {
-	values = append(values, s.r.sealer.seal(table, values...))
+	values = append(values, s.r.sealer.seal(table, sealedValues(table, values)...))
 	if _, err := s.tx.ExecContext(s.ctx, query, values...); err != nil {
 		return fmt.Errorf("writing a row of %s: %w", table, err)
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 )
 
 // ErrOtherHistory says that the ledger is not the one, or no longer the one, that the registry was folded from: it was rewritten,
@@ -64,13 +66,15 @@ func (r *Registry) takeAll(ctx context.Context, batch []ledger.Entry) error {
 // current returns how far the registry has come, mended if need be.
 func (r *Registry) current(ctx context.Context) (meta, stops, error) {
 	var known stops
+	var issuers []record.Issuer
 	m, err := r.readMeta(ctx, r.db.Read())
 	if err == nil {
-		_, known, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
+		issuers, known, err = r.readIssuers(ctx, r.db.Read(), m.catalogue)
 	}
 	if lost := (*altered)(nil); !errors.As(err, &lost) { // or changed between the two: the write lock tells
 		if err == nil {
 			r.publish(known)
+			r.publishMoved(slices.Values(issuers))
 		}
 		return m, known, err
 	}

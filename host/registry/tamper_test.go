@@ -132,7 +132,7 @@ func alterations() map[string]alteration {
 		"the position gone":        {"DELETE FROM meta", nil, "meta", "1"},
 		"an issuer":                {"UPDATE issuers SET name = 'evil'", nil, "issuers", ""},
 		"an issuer that is gone":   {"DELETE FROM issuers", nil, "issuers", ""},
-		"an invented issuer":       {"INSERT INTO issuers SELECT zeroblob(32), name, url, log, network, next, opened_hash, opened_index, opened_ms, head_number, head_hash, head_index, head_ms, mac FROM issuers", nil, "issuers", ""},
+		"an invented issuer":       {"INSERT INTO issuers SELECT zeroblob(32), name, url, log, network, next, opened_hash, opened_index, opened_ms, head_number, head_hash, head_index, head_ms, mac, place, moved FROM issuers", nil, "issuers", ""},
 	}
 }
 

@@ -166,10 +166,10 @@ func (s *Service) verify(ctx context.Context, url string) (tap.URL, Verdict, err
 	return t, v, nil
 }
 
-// card looks twice: another process may have registered the card a moment ago.
+// card looks twice: another process may have registered the card, or let it go on here, a moment ago.
 func (s *Service) card(ctx context.Context, id tap.CardID) (record.Card, error) {
 	card, err := s.Registry.Card(ctx, id)
-	if !errors.Is(err, registry.ErrUnknownCard) {
+	if err == nil && card.State != record.StateMoved || err != nil && !errors.Is(err, registry.ErrUnknownCard) {
 		return card, err
 	}
 	if err := s.Registry.Sync(ctx); err != nil {
@@ -211,7 +211,8 @@ func (s *Service) judge(ctx context.Context, t tap.URL, v Verdict) (ledger.Entry
 	switch {
 	case head.State == record.StateRevoked:
 		return entry, v.refuse(Revoked), nil
-	case head.State == record.StateMoved:
+	case head.State == record.StateMoved || v.Card.State == record.StateMoved:
+		v.State, v.MovedTo = record.StateMoved, movedTo(entry, *v.Card)
 		return entry, v.refuse(Moved), nil
 	case t.Counter <= head.Last:
 		return entry, v.refuse(AlreadyUsed), nil // or Superseded: explain looks which
@@ -229,6 +230,20 @@ func continues(newest ledger.Entry, known record.Card) bool {
 	}
 	number := newest.Message.Number()
 	return number > known.Head.Number || number == known.Head.Number && newest.Message.Hash() == known.Head.Hash
+}
+
+// movedTo is where a card's life goes on, as the channel's newest message says, or else the registry.
+func movedTo(newest ledger.Entry, card record.Card) string {
+	body, err := newest.Message.Body()
+	if err != nil {
+		return card.Place
+	}
+	if r, err := record.Parse(body); err == nil {
+		if m, ok := r.Value.(record.ChannelMoved); ok {
+			return m.To
+		}
+	}
+	return card.Place
 }
 
 // ErrUnreadable says that the newest message of a card's channel says nothing that this program can go by. It is no verdict on a

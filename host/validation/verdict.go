@@ -25,7 +25,7 @@ const (
 	BadSignature       Code = "bad_signature"
 	NotInService       Code = "not_in_service" // registered, and its tap channel is not open yet
 	Revoked            Code = "revoked"
-	Moved              Code = "moved"            // its life goes on in another channel
+	Moved              Code = "moved"            // its life goes on on another ledger
 	AlreadyUsed        Code = "already_used"     // this very tap was recorded before
 	Superseded         Code = "superseded"       // a newer tap was recorded, this one never
 	RetryMismatch      Code = "retry_mismatch"   // the idempotency key was used for another request
@@ -44,6 +44,7 @@ type Verdict struct {
 	Card     *record.Card  `json:"-"`                 // as registered; nil when it is not
 	Last     uint32        `json:"last,omitempty"`    // highest counter that is used up now
 	State    string        `json:"state,omitempty"`   // of the tap channel
+	MovedTo  string        `json:"movedTo,omitempty"` // origin of the ledger where a moved card's life goes on, when its channel says so
 	Skipped  *record.Range `json:"skipped,omitempty"` // counters between Last and this tap that nobody recorded
 
 	// When is the ledger's time of the record that decided: of this tap when it is Recorded or AlreadyUsed, of the newer one when

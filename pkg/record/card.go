@@ -38,7 +38,7 @@ func (b CardRegistered) prove(e ledger.Entry) (Card, Reason) {
 // follow returns the card after a record of its tap channel, or the same card and why the record does not hold.
 func (c Card) follow(r Record, number uint64) (Card, Reason) {
 	if c.State == StateMoved {
-		return c, ReasonMovedChannel
+		return c.goOn(r)
 	}
 	switch v := r.Value.(type) {
 	case nil:
@@ -49,6 +49,10 @@ func (c Card) follow(r Record, number uint64) (Card, Reason) {
 		return c.addTap(v)
 	case CardConfigured:
 		return c.configure(v)
+	case ChannelMoved:
+		return c.move(v)
+	case ChannelContinued:
+		return c, ReasonNotMoved
 	}
 	return c, ReasonWrongChannel
 }

@@ -34,7 +34,8 @@ const (
 	ReasonNotInService  Reason = "not_in_service" // a tap while the card is not in service
 	ReasonCounterUsed   Reason = "counter_used"   // the counter is not above the highest one used up
 	ReasonBadSignature  Reason = "bad_signature"  // the card did not sign this tap
-	ReasonMovedChannel  Reason = "channel_moved"  // the card's life goes on in another channel
+	ReasonMovedChannel  Reason = "channel_moved"  // the channel has ended here, its author goes on elsewhere
+	ReasonNotMoved      Reason = "not_moved"      // a continuation of what did not move
 )
 
 // Fold takes the next message of a ledger into account. Messages of one channel are to come in the order of their numbers; a
@@ -95,7 +96,7 @@ func foldIssuer(s States, issuer Issuer, e ledger.Entry) error {
 	}
 	if reason == "" {
 		var err error
-		if reason, err = foldIssuerRecord(s, r, e); err != nil {
+		if issuer, reason, err = foldIssuerRecord(s, issuer, r, e); err != nil {
 			return err
 		}
 	}
@@ -108,23 +109,32 @@ func foldIssuer(s States, issuer Issuer, e ledger.Entry) error {
 	return s.PutIssuer(issuer)
 }
 
-func foldIssuerRecord(s States, r Record, e ledger.Entry) (Reason, error) {
+func foldIssuerRecord(s States, issuer Issuer, r Record, e ledger.Entry) (Issuer, Reason, error) {
+	if issuer.Moved {
+		issuer, reason := issuer.goOn(r)
+		return issuer, reason, nil
+	}
 	switch v := r.Value.(type) {
 	case nil:
-		return ReasonUnknownKind, nil
+		return issuer, ReasonUnknownKind, nil
 	case IssuerOpened:
-		return ReasonOpenedTwice, nil
+		return issuer, ReasonOpenedTwice, nil
+	case IssuerMoved:
+		issuer.Place, issuer.Moved = v.To, true
+		return issuer, "", nil
+	case IssuerContinued:
+		return issuer, ReasonNotMoved, nil
 	case CardRegistered:
 		card, reason := v.prove(e)
 		if reason != "" {
-			return reason, nil
+			return issuer, reason, nil
 		}
 		if reason, err := findTaken(s, card); reason != "" || err != nil {
-			return reason, err
+			return issuer, reason, err
 		}
-		return "", s.PutCard(card, r)
+		return issuer, "", s.PutCard(card, r)
 	}
-	return ReasonWrongChannel, nil
+	return issuer, ReasonWrongChannel, nil
 }
 
 // findTaken says whether card's id or tap channel is another's: the first registration in a ledger stands.

@@ -25,16 +25,20 @@ import (
 
 // The kinds of records that this package reads.
 const (
-	KindIssuerOpened   = "issuer.opened"
-	KindCardRegistered = "card.registered"
-	KindCardInService  = "card.in_service"
-	KindTap            = "tap"
-	KindCardConfigured = "card.configured"
-	KindSettings       = "settings"
+	KindIssuerOpened     = "issuer.opened"
+	KindIssuerMoved      = "issuer.moved"
+	KindIssuerContinued  = "issuer.continued"
+	KindCardRegistered   = "card.registered"
+	KindCardInService    = "card.in_service"
+	KindTap              = "tap"
+	KindCardConfigured   = "card.configured"
+	KindChannelMoved     = "channel.moved"
+	KindChannelContinued = "channel.continued"
+	KindSettings         = "settings"
 )
 
 // The states that a card's tap channel can say it is in. A card in service is good for taps, also when its production is
-// completed; a revoked one is not, and a card that moved has its further life in another channel.
+// completed; a revoked one is not, and a card that moved has its further life on another ledger.
 const (
 	StateInService = "in_service"
 	StateCompleted = "completed"
@@ -93,6 +97,10 @@ func parseValue(o object, kind string) (any, error) {
 	switch kind {
 	case KindIssuerOpened:
 		return read[IssuerOpened](o)
+	case KindIssuerMoved:
+		return read[IssuerMoved](o)
+	case KindIssuerContinued:
+		return read[IssuerContinued](o)
 	case KindCardRegistered:
 		return read[CardRegistered](o)
 	case KindCardInService:
@@ -101,6 +109,10 @@ func parseValue(o object, kind string) (any, error) {
 		return read[Tap](o)
 	case KindCardConfigured:
 		return read[CardConfigured](o)
+	case KindChannelMoved:
+		return read[ChannelMoved](o)
+	case KindChannelContinued:
+		return read[ChannelContinued](o)
 	case KindSettings:
 		return read[Settings](o)
 	}
@@ -176,6 +188,10 @@ func (r Record) tapHead() (TapHead, error) {
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case CardConfigured:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings.String()}, nil
+	case ChannelMoved:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
+	case ChannelContinued:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	}
 	o, err := parseObject(r.Raw)
 	if err != nil {

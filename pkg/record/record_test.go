@@ -229,7 +229,7 @@ func TestTheTapHeadIsReadFromEveryKind(t *testing.T) {
 		{recordtest.Body(recordtest.InService(3)), record.TapHead{Kind: "card.in_service", Last: 3, State: "in_service"}},
 		{[]byte(`{"kind":"card.completed","last":4,"state":"completed"}`), record.TapHead{Kind: "card.completed", Last: 4, State: "completed"}},
 		{[]byte(`{"kind":"card.revoked","last":4,"state":"revoked","reason":"lost"}`), record.TapHead{Kind: "card.revoked", Last: 4, State: "revoked"}},
-		{fmt.Appendf(nil, `{"kind":"channel.moved","last":4,"state":"moved","settings":%q}`, settings), record.TapHead{Kind: "channel.moved", Last: 4, State: "moved", Settings: settings}},
+		{fmt.Appendf(nil, `{"kind":"channel.moved","last":4,"state":"moved","settings":%q,"to":"log.example.org","was":"completed"}`, settings), record.TapHead{Kind: "channel.moved", Last: 4, State: "moved", Settings: settings}},
 	} {
 		head, err := record.ParseTapHead(row.body)
 		require.NoError(t, err)

@@ -54,6 +54,16 @@ type Issuer struct {
 	Next    channel.Hash `json:"next"`
 	Opened  Ref          `json:"opened"`
 	Head    Ref          `json:"head"`
+	// Place is where the issuer moved last: origin of the log, or name of the network; "" when it never did. Moved says that its
+	// channel has ended and was not continued there as far as it was folded.
+	Place string `json:"place,omitempty"`
+	Moved bool   `json:"moved,omitempty"`
+}
+
+// IsOn reports whether the issuer lists its cards on the ledger with this origin, and not only on another that it moved to. Of an
+// issuer that never moved it is true of every ledger.
+func (i Issuer) IsOn(origin string) bool {
+	return !i.Moved && (i.Place == "" || i.Place == origin)
 }
 
 // Card is what the ledger says of a card.
@@ -73,6 +83,17 @@ type Card struct {
 	State      string // "" before the card is in service
 	Settings   string // hash of the newest settings message, or ""
 	Recorded   uint64 // number of taps
+	Place      string // where the channel moved last: origin of the log, or name of the network; "" when it never did
+	Was        string // the state before, of a card that moved and was not continued as far as it was folded
+}
+
+// On returns the card as a reader of the ledger with this origin has to take it. Anybody can copy to a ledger what follows on the
+// one that a card moved to; here the card stays moved all the same.
+func (c Card) On(origin string) Card {
+	if c.Place != "" && c.Place != origin {
+		c.State = StateMoved
+	}
+	return c
 }
 
 // MarshalJSON writes the card for people and dumps: all members, the key in the form of a registration.
@@ -95,9 +116,11 @@ func (c Card) MarshalJSON() ([]byte, error) {
 		State      string     `json:"state"`
 		Settings   string     `json:"settings,omitempty"`
 		Recorded   uint64     `json:"recorded"`
+		Place      string     `json:"place,omitempty"`
+		Was        string     `json:"was,omitempty"`
 	}{
 		c.ID, c.Key.Algorithm().String(), c.Key.Bytes(), c.Issuer, c.Taps, c.Template.Prefix, c.Template.Middle,
-		c.Subject, c.GTIN, c.Lot, c.Serial, c.Registered, c.Head, c.Last, c.State, c.Settings, c.Recorded,
+		c.Subject, c.GTIN, c.Lot, c.Serial, c.Registered, c.Head, c.Last, c.State, c.Settings, c.Recorded, c.Place, c.Was,
 	})
 }
 
