@@ -10,8 +10,7 @@ class Bad(Exception): pass  # class of the refusal, and what is wrong
 def want(holds, cls='malformed', what=''):
     if not holds: raise Bad(cls, what)
 def proven(holds, what): want(holds, 'invalid_proof', what)
-def sha(*parts): return hashlib.sha256(b''.join(parts)).digest()
-def blake(*parts): return hashlib.blake2b(b''.join(parts), digest_size=32).digest()
+sha, blake = (lambda *parts: hashlib.sha256(b''.join(parts)).digest()), (lambda *parts: hashlib.blake2b(b''.join(parts), digest_size=32).digest())
 big, be64, to64 = (lambda b: int.from_bytes(b, 'big')), (lambda n: n.to_bytes(8, 'big')), (lambda b: base64.urlsafe_b64encode(b).rstrip(b'=').decode())
 def clock(t): return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=t // 1000)).isoformat() + f'.{t % 1000:03}'.rstrip('0').rstrip('.') + 'Z'
 def std64(t):
@@ -61,13 +60,15 @@ class Message:  # channel.md
         want(self.channel == channel, 'wrong_channel', f'message {self.number}')
         want(self.number == n and self.prev == prev and self.public, 'broken_chain', f'message {n}')
 ALGORITHMS = {'p256': (1, 64), 'rsa2048': (2, 256), 'ed25519': (3, 64)}  # from here on tap.md and records.md
-ALG, STATE = one_of(*ALGORITHMS), one_of('in_service', 'completed', 'revoked', 'moved')
+ALG, GOES_ON, STATE, NAME = one_of(*ALGORITHMS), *(one_of('in_service', 'completed', 'revoked', *more) for more in ([], ['moved'])), matching('(?s:.+)')
 HEAD, PROOF = dict(last=u32, state=STATE, settings_=lambda v: v == '' or b64(v, 32)), dict(counter=u32, nonce=b64, signature=b64)
 KINDS = {
     'issuer.opened': dict(name=text, url=text, log_=text, network_=text, next=sized(32)),
     'card.registered': dict(
         id=sized(12), alg=ALG, key=b64, prefix=text, middle=text, taps=sized(32), subject=one_of('product', 'place', 'event', 'device', 'actuator'),
         gtin_=text, lot_=text, serial_=text, station=text, operator_=text, applet=members(dict(version=text, cap_=text)), proof=members(PROOF)),
+    'issuer.moved': dict(to=NAME), 'issuer.continued': {'from': NAME, 'evidence': sized(32)},
+    'channel.moved': dict(HEAD, state=one_of('moved'), to=NAME, was=GOES_ON), 'channel.continued': {**HEAD, 'state': GOES_ON, 'from': NAME, 'evidence': sized(32)},
     'card.in_service': HEAD, 'card.configured': dict(last=u32, state=STATE, settings=sized(32)),
     'tap': dict(HEAD, i=sized(12), c=matching('[0-9A-F]{8}'), s=b64, alg=ALG, action=text, payload_=lambda v: want(v is not None), payloadHash_=sized(32),
                 skipped_=listed(u32, 2), previous_=sized(32), operator_=text, retry_=text, salt_=b64),
@@ -76,8 +77,7 @@ def read_record(m, skip=False):  # the record of a message; None of one that is 
     try:
         r = read_json(m.payload)
         members(dict(kind=text, must_=truth))(r) or members(KINDS.get(r['kind'], {}))(r)
-        want(r['kind'] and not (r['kind'] == 'tap' and {'payload', 'payloadHash'} <= set(r)))
-        want(r['kind'] != 'issuer.opened' or r['name'] and bool(r.get('log')) != bool(r.get('network')))
+        want(r['kind'] and not (r['kind'] == 'tap' and {'payload', 'payloadHash'} <= set(r))); want(r['kind'] != 'issuer.opened' or r['name'] and bool(r.get('log')) != bool(r.get('network')))
     except Bad: return None
     return want(skip or r['kind'] in KINDS or not r.get('must'), 'unsupported', 'a record that must be understood') or r
 def template_holds(prefix, middle):
@@ -97,7 +97,7 @@ class Card:
     def __init__(self, r, issuer):
         proof, key, nonce = r['proof'], b64(r['key']), b64(r['proof']['nonce'])
         self.id, self.alg, self.channel, self.key = b64(r['id']), r['alg'], b64(r['taps']), card_key(r['alg'], key)
-        self.state, self.last, self.settings, self.taps = '', proof['counter'], '', 0
+        self.state, self.last, self.settings, self.taps, self.place, self.was = '', proof['counter'], '', 0, '', ''
         tail = sha(len(nonce).to_bytes(2, 'big'), nonce, b'PIDR\1', issuer, self.channel)
         want(template_holds(r['prefix'], r['middle']), 'not_registered', 'bad_template')
         want(self.key is not None and sha(bytes([ALGORITHMS[self.alg][0]]), key)[:12] == self.id, 'not_registered', 'bad_key')
@@ -110,23 +110,26 @@ class Card:
                      key.verify(utils.encode_dss_signature(big(s[:32]), big(s[32:])), message, ec.ECDSA(hashes.SHA256()))) is None
         except InvalidSignature: return False
     def follow(self, m):  # takes the next message; kind and reason of a record that does not hold
-        r = None if m.stub else read_record(m)
-        if r is None: return '', 'removed' if m.stub else 'malformed'
+        if (r := None if m.stub else read_record(m)) is None: return '', 'removed' if m.stub else 'malformed'
         kind, head = r['kind'], (r.get('last'), r.get('state'), r.get('settings', ''))
-        reason = 'channel_moved' if self.state == 'moved' else next((reason for fails, reason in self.rules(m, r, kind, *head) if fails), None)
+        rules = (self.state == 'moved' and not (self.was and kind == 'channel.continued'), 'channel_moved'), *self.rules(m, r, kind, *head)
+        reason = next((reason for fails, reason in rules if fails), None)
         try: carried = reason == 'unknown_kind' and (members(HEAD)(r) or head[0] >= self.last and self.state)
         except Bad: carried = False
         if carried or not reason: self.last, self.state, self.settings = head
+        if kind[:8] == 'channel.' and not reason: self.place, self.was = (r['to'], r['was']) if kind == 'channel.moved' else (self.place, '')
         self.taps += kind == 'tap' and not reason
         return reason and (kind, reason)
     def rules(self, m, r, kind, last, state, settings):
-        out, wrong_state = 'not_in_service', (state != self.state, 'wrong_state')
+        out, wrong_state, same = 'not_in_service', (state != self.state, 'wrong_state'), (settings != self.settings, 'wrong_settings')
         if kind == 'card.in_service': return (m.number, 'not_first'), (last < self.last, 'wrong_last'), (state != 'in_service', 'wrong_state')
         if kind == 'card.configured': return (not self.state, out), (last != self.last, 'wrong_last'), wrong_state
+        if kind == 'channel.moved': return (not self.state, out), (last != self.last, 'wrong_last'), (r['was'] != self.state, 'wrong_state'), same
+        if kind == 'channel.continued': return (not self.was, 'not_moved'), (last != self.last, 'wrong_last'), (state != self.was, 'wrong_state'), same
         if kind != 'tap': return (kind not in KINDS, 'unknown_kind'), (True, 'wrong_channel')
         c, s, gap = int(r['c'], 16), b64(r['s']), [self.last + 1, int(r['c'], 16) - 1]
         return ((self.state not in ('in_service', 'completed'), out), (b64(r['i']) != self.id or r['alg'] != self.alg, 'wrong_card'),
-                (c <= self.last, 'counter_used'), (last != c, 'wrong_last'), wrong_state, (settings != self.settings, 'wrong_settings'),
+                (c <= self.last, 'counter_used'), (last != c, 'wrong_last'), wrong_state, same,
                 (r.get('skipped', gap) != gap or 'skipped' in r and c == self.last + 1, 'wrong_skipped'),
                 (not self.signed(1, c, b'', s) or self.alg == 'p256' and big(s[32:]) > P256_ORDER // 2, 'bad_signature'))
 def open_checkpoint(note, policy):  # log.md; origin, size, root and phase
@@ -242,8 +245,7 @@ def check_ledger(b, entries, policy):  # the ledger's name, the phase, what a he
     aliases, found = {}, [(e.m.channel, applied(e.m, e.block, e.milestone, *e.path, policy)) for e in entries]
     for channel, (name, alias) in found:
         proven(name == found[0][1][0] and aliases.setdefault(channel, alias)['id'] == alias['id'], 'two networks, or two aliases of a channel')
-    last = max((e.milestone for e in entries), key=lambda m: m.index)
-    return name, 'final', (last.index, last.id), aliases
+    last = max((e.milestone for e in entries), key=lambda m: m.index); return name, 'final', (last.index, last.id), aliases
 def fold(entries, registration):  # the card after all messages, its records that do not hold, the names of issuers
     card, rejected, issuers = None, [], {}
     for m in (e.m for e in sorted(entries, key=lambda e: e.at)):
@@ -265,26 +267,24 @@ def check_anchor(a, ledger, end, policy):
 def verify(raw, policy, now):  # what a bundle amounts to under a policy, at a time in Unix milliseconds
     b, prev = read_bundle(raw), ZERO
     opening, registration, *taps = entries = read_entries(b, [b['opening'], b['registration']] + b['taps'])
-    issuer, r = opening.m.channel, registration.m
-    opening.m.follows(issuer, 0, ZERO)
+    issuer, r = opening.m.channel, registration.m; opening.m.follows(issuer, 0, ZERO)
     r.follows(issuer, max(r.number, 1), opening.m.hash if r.number <= 1 else r.prev); opening.before(registration)
     for i, e in enumerate(taps):
         prev = e.m.follows(taps[0].m.channel, i, prev) or e.m.hash
         if i: taps[i - 1].before(e)
-    ledger, phase, end, aliases = check_ledger(b, entries, policy)
-    want(not policy.get('issuers') or to64(issuer) in policy['issuers'], 'untrusted_issuer')
+    ledger, phase, end, aliases = check_ledger(b, entries, policy); want(not policy.get('issuers') or to64(issuer) in policy['issuers'], 'untrusted_issuer')
     card, rejected, issuers = fold(entries, r)
     want(card and card.id == b64(b['card']), 'not_registered', 'no registration of this card')
     want(not taps or taps[0].m.channel == card.channel, 'wrong_channel', 'taps')
-    at, anchor, alias = b['head']['time'] if 'head' in b else None, None, aliases.get(card.channel)
+    at, anchor, state = b['head']['time'] if 'head' in b else None, None, card.state if card.place in ('', ledger) else 'moved'
     if 'head' in b:
         signed = b'pidc1/head\0' + be64(taps[-1].m.number) + prev + be64(at) + be64(end[0]) + end[1]
         want(ed_signed(card.channel, signed, b64(b['head']['signature'])), 'bad_signature', 'head'); want(at <= now + 300_000, 'future_head')
     if 'anchor' in b: anchor, phase = check_anchor(b['anchor'], ledger, end, policy), 'anchored'
-    some = dict(newest=taps and clock(taps[-1].ms), settings=card.settings, rejected=rejected, anchor=anchor, asOf=at is not None and clock(at),
-                alias=alias and {k: '0x' + alias[k].hex() for k in ('id', 'issuer')})
+    some = dict(newest=taps and clock(taps[-1].ms), settings=card.settings, movedTo=state == 'moved' and card.place, rejected=rejected, anchor=anchor, asOf=at is not None and clock(at),
+                alias={k: '0x' + v.hex() for k, v in aliases.get(card.channel, {}).items() if k in ('id', 'issuer')})
     return dict(holds=True, card=b['card'], issuer=to64(issuer), issuerName=issuers[issuer], channel=to64(card.channel), ledger=ledger, phase=phase,
-                registered=clock(registration.ms), state=card.state, last=card.last, taps=card.taps, messages=len(taps), **{k: some[k] for k in some if some[k]})
+                registered=clock(registration.ms), state=state, last=card.last, taps=card.taps, messages=len(taps), **{k: some[k] for k in some if some[k]})
 def main():
     parser, code = argparse.ArgumentParser(), 0
     parser.add_argument('--policy', required=True, help='JSON file of whom to trust: docs/formats/log.md')

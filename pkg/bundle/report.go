@@ -25,6 +25,7 @@ type Report struct {
 	Last     uint32    `json:"last"`  // highest counter that is used up
 	Taps     uint64    `json:"taps"`  // number of taps that hold
 	Settings string    `json:"settings,omitempty"`
+	MovedTo  string    `json:"movedTo,omitempty"` // ledger where the card's life goes on, of one that moved
 	Messages uint64    `json:"messages"` // of the tap channel
 	Newest   time.Time `json:"newest,omitzero"`
 
@@ -67,6 +68,9 @@ func (v *verifier) report() Report {
 		Card: v.result.ID, Issuer: issuer.Channel, IssuerName: issuer.Name, Channel: v.result.Taps,
 		Ledger: v.origin, Phase: v.phase, Registered: v.registration.time,
 		State: v.result.State, Last: v.result.Last, Taps: v.result.Recorded, Settings: v.result.Settings, Messages: uint64(len(v.taps)),
+	}
+	if r.State == record.StateMoved {
+		r.MovedTo = v.result.Place
 	}
 	for _, x := range v.states.Rejections() {
 		r.Rejected = append(r.Rejected, Rejection{x.Number, x.Kind, x.Reason})

@@ -217,12 +217,13 @@ func (v *verifier) fold() error {
 	if len(v.taps) > 0 && v.taps[0].message.Channel() != card.Taps {
 		return fmt.Errorf("messages of channel %s, and the card's is %s: %w", v.taps[0].message.Channel(), card.Taps, channel.ErrWrongChannel)
 	}
-	v.result = card
+	v.result = card.On(v.origin)
 	return nil
 }
 
 // skipToRegistration goes over the messages of the issuer's channel that are not in the bundle: the ledger numbers them, the
-// registration names the one before it, and none of them makes it hold.
+// registration names the one before it, and none of them makes it hold. That none of them moved the issuer is the ledger's and the
+// issuer's word.
 func (v *verifier) skipToRegistration() error {
 	issuer, found, err := v.states.Issuer(v.registration.message.Channel())
 	if err != nil || !found {

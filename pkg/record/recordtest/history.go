@@ -29,6 +29,7 @@ type Life struct {
 	State string
 	// Settings is the hash that the head names, or "".
 	Settings string
+	Was      string // the state before, of a card that moved
 }
 
 // Cards returns the cards that were registered properly so far.
@@ -45,6 +46,7 @@ func (h *History) Next() channel.Message {
 	steps := []func() channel.Message{
 		h.tap, h.tap, h.tap, h.tap, h.tap, // more of what happens more
 		h.openIssuer, h.register, h.inService, h.configure,
+		h.move, h.move, h.moveIssuer,
 		h.badTap, h.badTap, h.badRegistration, h.nonsense, h.unknownKind, h.stranger,
 	}
 	return steps[h.Choose(len(steps))]()
@@ -115,6 +117,34 @@ func (h *History) configure() channel.Message {
 		life.Settings = b.Settings.String()
 	}
 	return life.Chain.Say(Body(b))
+}
+
+// move ends a card's channel, or continues one that ended; sometimes with what does not follow.
+func (h *History) move() channel.Message {
+	life := pick(h, h.cards)
+	if life.Was != "" {
+		b := record.ChannelContinued{Last: life.Last, State: life.Was, Settings: life.Settings, From: "log.example.com", Evidence: channel.Hash{5}}
+		if h.Choose(4) == 0 {
+			b.Last++
+		} else {
+			life.State, life.Was = life.Was, ""
+		}
+		return life.Chain.Say(Body(b))
+	}
+	b := record.ChannelMoved{Last: life.Last, State: record.StateMoved, Settings: life.Settings, To: "log.example.org", Was: record.StateInService}
+	if h.Choose(4) == 0 {
+		b.Was = record.StateRevoked
+	} else if life.State == b.Was {
+		life.State, life.Was = record.StateMoved, life.State
+	}
+	return life.Chain.Say(Body(b))
+}
+
+func (h *History) moveIssuer() channel.Message {
+	if h.Choose(4) == 0 {
+		return pick(h, h.issuers).Say(Body(record.IssuerMoved{To: "log.example.org"}))
+	}
+	return pick(h, h.issuers).Say(Body(record.IssuerContinued{From: "log.example.com", Evidence: channel.Hash{6}}))
 }
 
 func (h *History) badTap() channel.Message {
