@@ -158,6 +158,7 @@ func ofLedgers() []entry {
 		is(ledger.ErrTooLarge, Usage, "too_large", "it is too large for this ledger", "put it elsewhere and record its SHA-256"),
 		as[*ledger.Conflict](Failure, "conflict", "somebody else wrote that message first", "run it again: it goes on from what stands there now"),
 		is(registry.ErrUnknownCard, No, "unknown_card", "no issuer on this ledger registered this card", "check that you look at the right ledger (--data); else do not trust the card"),
+		is(registry.ErrMoved, Failure, "issuer_moved", "the issuer moved to another ledger, and writes nothing on this one any more", "give --data the folder into which productid ledger import put it"),
 		is(registry.ErrUnknownIssuer, No, "unknown_issuer", "no issuer has that channel on this ledger", "check the id, and --data or --ledger"),
 		is(secrets.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
 		is(secrets.ErrNoKey, Failure, "secrets_locked", "the secrets are encrypted, and no key to them was given", "set PRODUCTID_SECRETS_KEY or PRODUCTID_SECRETS_KEY_FILE, or run it where a person can be asked"),

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -41,6 +42,26 @@ func (r *Registry) here(ctx context.Context, c record.Card) (record.Card, error)
 		c.State, c.Place = record.StateMoved, issuer.Place
 	}
 	return c.On(origin), nil
+}
+
+// ErrMoved says that an issuer lists its cards on another ledger.
+var ErrMoved = errors.New("the issuer moved to another ledger")
+
+// CheckIssuer returns ErrMoved, with the other ledger's name, for an issuer that writes nothing on this ledger any more, as of the last
+// Sync. One that was not opened yet has not moved.
+func (r *Registry) CheckIssuer(ctx context.Context, id channel.ID) error {
+	i, err := r.Issuer(ctx, id)
+	if errors.Is(err, ErrUnknownIssuer) || err == nil && i.Place == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	origin, err := r.ledgerOrigin(ctx)
+	if err == nil && !i.IsOn(origin) {
+		err = fmt.Errorf("issuer %v: %w: %s", id, ErrMoved, i.Place)
+	}
+	return err
 }
 
 // ledgerOrigin asks the ledger once.

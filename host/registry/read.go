@@ -97,7 +97,7 @@ func (r *Registry) listed(ctx context.Context, first, last byte) (ids []tap.Card
 // TooOld.
 func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
 	return func(yield func(record.Card, error) bool) {
-		for card, err := range r.folded(ctx) {
+		for card, err := range r.Folded(ctx) {
 			if err == nil {
 				card, err = r.here(ctx, card)
 			}
@@ -108,8 +108,9 @@ func (r *Registry) Cards(ctx context.Context) iter.Seq2[record.Card, error] {
 	}
 }
 
-// folded returns all cards as they were folded.
-func (r *Registry) folded(ctx context.Context) iter.Seq2[record.Card, error] {
+// Folded returns all cards as Cards does, but as the ledger's messages leave them: also those that live elsewhere by now as if it
+// were here.
+func (r *Registry) Folded(ctx context.Context) iter.Seq2[record.Card, error] {
 	return func(yield func(record.Card, error) bool) {
 		ids, err := r.allIDs(ctx)
 		if err != nil {
@@ -250,7 +251,7 @@ func (r *Registry) Dump(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	var cards []record.Card
-	for c, err := range r.folded(ctx) {
+	for c, err := range r.Folded(ctx) {
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ type card struct {
 	*Service
 	taps   *channel.Author
 	author *channel.Author // of the settings channel
+	moved  bool            // its life goes on on another ledger, whatever was copied to this one since
 }
 
 func (s *Service) open(ctx context.Context, id tap.CardID) (*card, error) {
@@ -23,7 +24,7 @@ func (s *Service) open(ctx context.Context, id tap.CardID) (*card, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &card{Service: s}
+	c := &card{Service: s, moved: known.State == record.StateMoved}
 	if c.taps, err = s.Authors.Taps(known.Issuer, id); err != nil {
 		return nil, err
 	}
@@ -81,6 +82,9 @@ func (c *card) derive(ctx context.Context, change func(record.Settings) record.S
 // inService is head, with ErrNoService for a card whose taps do not count any more.
 func (c *card) inService(ctx context.Context) (ledger.Entry, record.TapHead, error) {
 	newest, head, err := c.head(ctx)
+	if err == nil && c.moved {
+		head.State = record.StateMoved
+	}
 	if err == nil && head.State != record.StateInService && head.State != record.StateCompleted {
 		err = fmt.Errorf("%w: it is %s", ErrNoService, head.State)
 	}

@@ -56,13 +56,16 @@ func (j *job) look(ctx context.Context) (string, error) {
 	return detail, nil
 }
 
-// issuerReads refuses to work for an issuer whose channel this version cannot read to its end: no registration there would be
-// seen here.
+// issuerReads refuses to work for an issuer whose channel this version cannot read to its end, or that moved to another ledger: no
+// registration there would be seen here.
 func (j *job) issuerReads(ctx context.Context) error {
 	if err := j.Registry.Sync(ctx); err != nil {
 		return err
 	}
-	return j.Registry.TooOld(j.issuer.Channel())
+	if err := j.Registry.TooOld(j.issuer.Channel()); err != nil {
+		return err
+	}
+	return j.Registry.CheckIssuer(ctx, j.issuer.Channel())
 }
 
 // lasts refuses a card without enough taps left. A locked one is past that: it can only be finished.

@@ -71,6 +71,8 @@ type Registry interface {
 	Card(ctx context.Context, id tap.CardID) (record.Card, error)
 	// TooOld is record.ErrMust for a channel that this version cannot read to its end.
 	TooOld(id channel.ID) error
+	// CheckIssuer is registry.ErrMoved for an issuer that went to another ledger.
+	CheckIssuer(ctx context.Context, id channel.ID) error
 }
 
 // Options are the parts of a Station; all but Name are needed.

@@ -188,6 +188,17 @@ func (w *world) Card(_ context.Context, id tap.CardID) (record.Card, error) {
 
 func (w *world) TooOld(id channel.ID) error { return w.tooOld[id] }
 
+func (w *world) CheckIssuer(_ context.Context, id channel.ID) error {
+	_, states, err := w.history()
+	if err != nil {
+		return err
+	}
+	if issuer, found, err := states.Issuer(id); err != nil || found && issuer.Moved {
+		return errors.Join(err, registry.ErrMoved)
+	}
+	return nil
+}
+
 // history is everything on the ledger, and the state it folds to.
 func (w *world) history() ([]ledger.Entry, *record.Map, error) {
 	var all []ledger.Entry

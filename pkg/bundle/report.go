@@ -26,7 +26,7 @@ type Report struct {
 	Taps     uint64    `json:"taps"`  // number of taps that hold
 	Settings string    `json:"settings,omitempty"`
 	MovedTo  string    `json:"movedTo,omitempty"` // ledger where the card's life goes on, of one that moved
-	Messages uint64    `json:"messages"` // of the tap channel
+	Messages uint64    `json:"messages"`          // of the tap channel
 	Newest   time.Time `json:"newest,omitzero"`
 
 	// Rejected are the records of the tap channel that do not hold and change nothing.

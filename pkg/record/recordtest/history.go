@@ -131,7 +131,7 @@ func (h *History) move() channel.Message {
 		}
 		return life.Chain.Say(Body(b))
 	}
-	b := record.ChannelMoved{Last: life.Last, State: record.StateMoved, Settings: life.Settings, To: "log.example.org", Was: record.StateInService}
+	b := record.ChannelMoved{Last: life.Last, State: record.StateMoved, Settings: life.Settings, To: h.place(), Was: record.StateInService}
 	if h.Choose(4) == 0 {
 		b.Was = record.StateRevoked
 	} else if life.State == b.Was {
@@ -140,9 +140,12 @@ func (h *History) move() channel.Message {
 	return life.Chain.Say(Body(b))
 }
 
+// place is the name of a ledger: one that the tests of bundles call theirs, or another.
+func (h *History) place() string { return []string{"log.example/test", "log.example.org"}[h.Choose(2)] }
+
 func (h *History) moveIssuer() channel.Message {
 	if h.Choose(4) == 0 {
-		return pick(h, h.issuers).Say(Body(record.IssuerMoved{To: "log.example.org"}))
+		return pick(h, h.issuers).Say(Body(record.IssuerMoved{To: h.place()}))
 	}
 	return pick(h, h.issuers).Say(Body(record.IssuerContinued{From: "log.example.com", Evidence: channel.Hash{6}}))
 }
