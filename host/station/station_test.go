@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card/cardtest"
@@ -325,27 +324,6 @@ func TestCancelledRunStops(t *testing.T) {
 	_, err = w.personalise(t, card)
 	require.NoError(t, err)
 	w.holds(t, card)
-}
-
-func TestAnIssuerThatMovedGetsNoCardsHere(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.personalise(t, newCard("first"))
-	require.NoError(t, err)
-	issuer := w.station("acme").Issuer.Author()
-	head, err := w.Memory.Head(t.Context(), issuer.Channel())
-	require.NoError(t, err)
-	body, err := record.IssuerMoved{To: "log.example.org"}.Encode()
-	require.NoError(t, err)
-	m, err := issuer.Sign(channel.Draft{Number: head.Message.Number() + 1, Prev: head.Message.Hash(), Time: head.Time, Body: body})
-	require.NoError(t, err)
-	_, err = ledger.Record(t.Context(), w.Memory, m)
-	require.NoError(t, err)
-	card := newCard("second")
-	_, err = w.personalise(t, card)
-	require.ErrorIs(t, err, registry.ErrMoved)
-	entries, _, err := w.history()
-	require.NoError(t, err)
-	assert.Len(t, entries, 4, "nothing behind the issuer's end")
 }
 
 func TestTwoStationsShareAnIssuersChannel(t *testing.T) {
