@@ -33,7 +33,7 @@ func (a *app) bundleExport() *cobra.Command {
 		Use: "export CARD", Short: "Write a card's registration and all its messages with their proofs",
 		Long: `Writes the issuer's opening, the card's registration and every message of its tap channel as one file with all proofs in it,
 which productid bundle verify checks offline, on any machine. Where the card's secrets are here, the channel's author signs
-that nothing newer exists. From a ledger that others serve, give --issuer CHANNEL.`,
+that nothing newer exists; where the newest checkpoint that was anchored covers the card, the anchor's proof is in it. From a ledger that others serve, give --issuer CHANNEL.`,
 		Example: "  productid bundle export sCwcVia7OYj7c7jW -o card.bundle",
 		Args:    arguments(1, 1, "a card"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -99,7 +99,9 @@ func (a *app) makeBundle(ctx context.Context, id tap.CardID, phase ledger.Phase,
 	default:
 		o.Author = author
 	}
-	return bundle.Make(ctx, h.ledger, card.Issuer, id, o)
+	return makeAnchored(ctx, h, card.Issuer, card.Taps, o, func(ctx context.Context, o bundle.Options) ([]byte, error) {
+		return bundle.Make(ctx, h.ledger, card.Issuer, id, o)
+	})
 }
 
 func (a *app) makeServedBundle(ctx context.Context, id tap.CardID, phase ledger.Phase, trust trustFlags) (data []byte, err error) {

@@ -16,7 +16,7 @@ func (a *app) ledger() *cobra.Command {
 	c := group("ledger", "Look at the ledger, take proofs from it, check it",
 		`  productid ledger verify                     the whole ledger
   productid ledger verify receipt.json        one receipt, offline`)
-	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerRebuild(), a.ledgerRecover(), a.ledgerRemove())
+	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerAnchor(), a.ledgerRebuild(), a.ledgerRecover(), a.ledgerRemove())
 	return c
 }
 
@@ -54,6 +54,11 @@ productid ledger verify --against, whether the ledger was rewritten or put back 
 					}
 					v.Network = &status
 				}
+				if b.log != nil {
+					if v.Anchor, err = anchorOf(c.Context(), b.log); err != nil {
+						return err
+					}
+				}
 				return a.console.Answer(v, v.words)
 			})
 		},
@@ -82,12 +87,13 @@ func (a *app) answerCheckpoint(ctx context.Context, b *book) error {
 type ledgerView struct {
 	ledger.Info
 	Network *stardust.Status `json:"network,omitempty"`
+	Anchor  *anchorView      `json:"anchor,omitempty"`
 }
 
 func (v ledgerView) words(w io.Writer) {
 	i := v.Info
 	console.Fields(w, "ledger", i.Origin, "kind", i.Kind, "messages", fmt.Sprint(i.Size), "key", i.VerifierKey,
-		"largest message", fmt.Sprintf("%d bytes", i.MaxMessage), "uniqueness", i.Uniqueness, "retention", i.Retention, "finality", i.Finality)
+		"largest message", fmt.Sprintf("%d bytes", i.MaxMessage), "uniqueness", i.Uniqueness, "retention", i.Retention, "finality", i.Finality, "anchored", v.Anchor.words())
 	if v.Network != nil {
 		stardustWords(w, *v.Network)
 	}

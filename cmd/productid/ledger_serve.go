@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/mirror"
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/ledger/tlog"
@@ -25,12 +26,16 @@ type serveFlags struct{ listen, base string }
 func (a *app) ledgerServe() *cobra.Command {
 	var s serveFlags
 	var urls, keys []string
+	var anchored anchorFlags
 	c := &cobra.Command{
 		Use: "serve", Short: "Serve the installation's log to everybody, read-only",
 		Long: `Serves the log as C2SP tlog-tiles, with its payloads and with each channel's messages and proofs, until it is interrupted. Who
 reads it verifies what he reads and needs to trust the server with nothing. With --witness each new checkpoint is taken to that
 witness, at most once a second, and its cosignature comes back with the checkpoint and with proofs. When a witness shows that this log
-is not what it was, serving ends: exit code 3.`,
+is not what it was, serving ends: exit code 3.
+With --anchor each new checkpoint is also put on another ledger, at most once a second, and the log compared with the newest one there,
+at the start and each time: where they contradict each other serving ends, and this process writes and answers nothing more. An anchor
+that cannot be reached, or is late, is a warning.`,
 		Example: `  productid ledger serve --listen 127.0.0.1:8080
   productid ledger serve --listen :8080 --witness https://witness.example.com --witness-key witness.example.com+…`,
 		Args: arguments(0, 0, ""),
@@ -48,11 +53,16 @@ is not what it was, serving ends: exit code 3.`,
 					}
 					jobs = append(jobs, publisher.Run)
 				}
-				return together(c.Context(), jobs...)
+				if !anchored.given() {
+					return together(c.Context(), jobs...)
+				}
+				return a.withAnchor(c.Context(), log, anchored, func(an *anchor.Anchor) error { return together(c.Context(), append(jobs, an.Run)...) })
 			})
 		},
 	}
 	s.declare(c, "127.0.0.1:8080")
+	anchored.declare(c)
+	anchored.declareLimit(c)
 	c.Flags().StringArrayVar(&urls, "witness", nil, "`URL` of a witness to take checkpoints to; may be repeated")
 	c.Flags().StringArrayVar(&keys, "witness-key", nil, "verifier `key` of that witness; once for each")
 	return c

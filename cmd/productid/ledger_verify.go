@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -17,10 +18,12 @@ import (
 func (a *app) ledgerVerify() *cobra.Command {
 	var trust trustFlags
 	var kept string
+	var anchored anchorFlags
 	c := &cobra.Command{
 		Use: "verify [FILE]", Short: "Check the whole ledger, or one receipt offline",
 		Long: `Without a file: reads the whole ledger and checks every message, every number, the tree and its checkpoint, and that
-the ledger still begins with what this machine remembers of it, and with a checkpoint that somebody kept (--against). A
+the ledger still begins with what this machine remembers of it, and with a checkpoint that somebody kept (--against), and
+with all those that another ledger has of it (--anchor). A
 copy of somebody's ledger needs no data folder: --ledger sqlite:PATH, --origin and --key.
 With a file that tap update --receipt or ledger prove wrote: checks it offline, with nothing but the log's key. Exit code 3
 when it does not hold.`,
@@ -34,7 +37,7 @@ when it does not hold.`,
 				if err != nil {
 					return err
 				}
-				return a.withBook(c.Context(), trust, func(b *book) error { return a.checkBook(c.Context(), b, trust, checkpoint) })
+				return a.withBook(c.Context(), trust, func(b *book) error { return a.checkBook(c.Context(), b, trust, checkpoint, anchored) })
 			}
 			text, err := a.readInput(args[0])
 			if err != nil {
@@ -52,6 +55,7 @@ when it does not hold.`,
 		},
 	}
 	trust.declare(c)
+	anchored.declare(c)
 	c.Flags().StringVar(&kept, "against", "", "`file` with an older checkpoint of the ledger, as ledger info --checkpoint prints it")
 	return c
 }
@@ -101,8 +105,8 @@ func (p proved) words(w io.Writer) {
 }
 
 // checkBook checks a whole ledger: a log of one's own by its file, any other as its readers do.
-func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags, kept []byte) error {
-	if b.log == nil && kept != nil {
+func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags, kept []byte, anchored anchorFlags) error {
+	if b.log == nil && (kept != nil || anchored.given()) {
 		return console.Misuse("comparing the ledger", "it is not a log whose database is at hand", "give --ledger sqlite:PATH or postgres://…; who reads what others serve compares it each time")
 	}
 	begin := time.Now()
@@ -115,8 +119,14 @@ func (a *app) checkBook(ctx context.Context, b *book, trust trustFlags, kept []b
 		if err != nil && !errors.Is(err, tlog.ErrCorrupt) { // that was found already
 			return err
 		}
-		v.Findings = append(v.Findings, findings...)
-		v.Holds = v.Holds && len(findings) == 0
+		v.find(findings...)
+		if anchored.given() {
+			if v.Anchor, err = a.verifyAnchor(ctx, b.log, anchored); err != nil {
+				return fmt.Errorf("comparing the ledger with its anchor: %w", err)
+			}
+			v.find(v.Anchor.Findings...)
+			v.Further += v.Anchor.Further
+		}
 	}
 	if err := a.console.Answer(v, func(w io.Writer) { v.words(w, time.Since(begin)) }); err != nil || v.Holds {
 		return err
@@ -150,11 +160,21 @@ type checkView struct {
 	Root     string   `json:"root,omitempty"` // of a log of one's own
 	Findings []string `json:"findings,omitempty"`
 	Further  int      `json:"further,omitempty"`
+	// Anchor is what another ledger has of this one, where that was asked for.
+	Anchor *anchor.Report `json:"anchor,omitempty"`
+}
+
+func (v *checkView) find(findings ...string) {
+	v.Findings = append(v.Findings, findings...)
+	v.Holds = v.Holds && len(findings) == 0
 }
 
 func (v checkView) words(w io.Writer, took time.Duration) {
 	if v.Holds {
 		fmt.Fprintf(w, "holds: %d messages in %d channels; signatures, numbers and proofs verify (%s)\n", v.Messages, v.Channels, console.Duration(took))
+		if r := v.Anchor; r != nil {
+			fmt.Fprintf(w, "it begins with all %d checkpoints that %s has of it, on channel %v; the newest covers %d messages\n", r.Checkpoints, console.Clean(r.Ledger), r.Channel, r.Size)
+		}
 		return
 	}
 	fmt.Fprintln(w, "DOES NOT HOLD: trust no answer of this ledger, put back a copy that verifies")

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/productid/productid/host/devnet"
+	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/mirror"
 	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/host/ledger/tiles"
@@ -33,7 +34,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofGuards(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofGuards(), ofAnchors(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all
@@ -109,6 +110,14 @@ func ofNetworks() []entry {
 		is(stardust.ErrMissing, Failure, "history_missing", "a part of the history is neither in the archive nor on the nodes", "productid ledger import fills it from another installation's export"),
 		is(stardust.ErrNoAuthor, Failure, "no_author", "the channel's secrets are not here, so nobody can sign its transaction", "write where the channel's secrets are"),
 		is(stardust.ErrRefused, Failure, "refused", "the network refused the transaction for good; the number is free", "run it again"),
+	}
+}
+
+func ofAnchors() []entry {
+	return []entry{
+		is(anchor.ErrForgot, Failure, "anchor_forgot", "the anchor's ledger has less than it recorded: it is another one, or was put back to an older state", "check --anchor; what the ledger has now is anchored again"),
+		is(anchor.ErrStrange, Failure, "anchor_strange", "the anchor's channel holds something that is no checkpoint of this ledger", "find out who else writes with these secrets"),
+		is(anchor.ErrUnreachable, Unreachable, "anchor_unreachable", "the anchor's ledger does not answer, or did not take the checkpoint", "check --anchor and --funding-key, then run it again"),
 	}
 }
 

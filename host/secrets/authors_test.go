@@ -42,6 +42,8 @@ func TestChannelsAreNamedAsTheFormatSays(t *testing.T) {
 	assert.Equal(t, channel.Restricted, settings.Mode())
 	want = channel.DeriveSeed(s.Issuers[0].Taps, 0, "card/"+id.String()+"/settings")
 	assert.Equal(t, channel.NewAuthor(want, channel.Restricted).Channel(), settings.Channel())
+	want = channel.DeriveSeed(s.Master, 0, "log/log.example.com/anchor")
+	assert.Equal(t, channel.NewAuthor(want, channel.Public).Channel(), s.Anchor("log.example.com").Channel())
 	own, err := a.Issuer(acme)
 	require.NoError(t, err)
 	assert.Equal(t, acme, own.Channel())

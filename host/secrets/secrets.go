@@ -24,7 +24,7 @@ import (
 // Secrets is all that an installation has which the ledger has not.
 type Secrets struct {
 	Created time.Time    // UTC, whole milliseconds
-	Master  channel.Seed // of the keys that protect the caches and mark retries; no channel follows from it, save those of a first version
+	Master  channel.Seed // of the keys that protect the caches and mark retries; of cards' channels only those of a first version follow from it, and the log's anchor does
 	Log     LogKey       // of the installation's own log
 	Issuers []Issuer     // at least one; the oldest first
 	// Unbegun says that no ledger was begun under them yet, or that whoever began one was killed over it. Else there is one, wherever
@@ -83,6 +83,12 @@ func draw(random io.Reader, seeds ...*channel.Seed) error {
 
 // Author returns the author of the issuer's channel.
 func (i Issuer) Author() *channel.Author { return channel.NewAuthor(i.Seed, channel.Public) }
+
+// Anchor returns the author of the public channel that holds the checkpoints of the installation's log on another ledger
+// (docs/formats/channel.md, seeds of a service). origin is the log's.
+func (s Secrets) Anchor(origin string) *channel.Author {
+	return channel.NewAuthor(channel.DeriveSeed(s.Master, 0, "log/"+origin+"/anchor"), channel.Public)
+}
 
 // Successor returns what the issuer's opening commits to: the hash of the channel that may succeed its own.
 func (i Issuer) Successor() channel.Hash {

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/devnet"
+	"github.com/productid/productid/host/devnet/devnettest"
+	"github.com/productid/productid/pkg/card/cardtest"
+	"github.com/productid/productid/pkg/ledger"
+)
+
+// TestAnchoredOnStardust: a card's bundle shows, offline, that the log's checkpoint stands on a network, and an old copy of the log
+// is found out by that network alone.
+func TestAnchoredOnStardust(t *testing.T) {
+	n := devnettest.ForTest(t, devnet.Options{Fast: true})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go (&cardServer{card: cardtest.New("acme-1")}).serve(l)
+	dir := t.TempDir()
+	m := machine{t, dir, "sqlite:" + filepath.Join(dir, "ledger.db"), "sim:" + l.Addr().String()}
+	there := []string{"--anchor", "stardust:" + n.Nodes[0].REST + "?inx=" + n.Nodes[0].INX, "--funding-key", filepath.Join(n.Dir, devnet.FundingKey)}
+	anchored := func(verb ...string) []string { return append(verb, there...) }
+
+	out, _ := m.run(console.OK, "--json", "card", "personalise", "--yes", "--template", "https://tap.example.com/t")
+	card := regexp.MustCompile(`"card":"(.{16})"`).FindStringSubmatch(out)[1]
+	old := copyFile(t, filepath.Join(dir, "ledger.db"))
+	out, _ = m.run(console.OK, "card", "read")
+	m.run(console.OK, "tap", "update", regexp.MustCompile(`https://\S+`).FindString(out))
+
+	file, policy := filepath.Join(dir, "card.bundle"), policyOf(t, m, n)
+	m.run(console.OK, "bundle", "export", "-o", file, "--", card)
+	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
+	assert.Contains(t, out, ", final\n")
+
+	out, _ = m.run(console.OK, anchored("ledger", "anchor")...)
+	assert.Contains(t, out, "4 messages, by message 0 of channel")
+	out, _ = m.run(console.OK, "ledger", "info")
+	assert.Regexp(t, `anchored +4 messages, by message 0 of channel .{43} there`, out)
+	out, _ = m.run(console.OK, anchored("ledger", "verify")...)
+	assert.Contains(t, out, "it begins with all 1 checkpoints that "+n.Name+" has of it")
+	require.NoError(t, os.Remove(file))
+	m.run(console.OK, "bundle", "export", "-o", file, "--", card)
+	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
+	assert.Contains(t, out, ", anchored\n")
+	assert.Contains(t, out, n.Name+" recorded the checkpoint at ")
+
+	// What was not anchored yet is in no bundle that says so.
+	out, _ = m.run(console.OK, "card", "read")
+	m.run(console.OK, "tap", "update", regexp.MustCompile(`https://\S+`).FindString(out))
+	require.NoError(t, os.Remove(file))
+	m.run(console.OK, "bundle", "export", "-o", file, "--", card)
+	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
+	assert.Contains(t, out, ", final\n")
+
+	// An old copy is put back, together with everything that remembers on this machine.
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "ledger.db-shm", "registry.db", "registry.db-wal", "registry.db-shm", "state"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, name)))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ledger.db"), old, 0o600))
+	m.run(console.OK, "ledger", "recover", "--adopt", "--yes")
+	m.run(console.OK, "ledger", "verify")
+	out, _ = m.run(console.No, anchored("ledger", "verify")...)
+	assert.Contains(t, out, "it holds 3 messages and held 4")
+	for _, verb := range [][]string{{"ledger", "anchor"}, {"ledger", "serve", "--listen", "127.0.0.1:0"}} {
+		_, talk := m.run(console.Failure, anchored(verb...)...)
+		assert.Contains(t, talk, "the ledger is shorter than it was")
+		assert.Contains(t, talk, "productid ledger recover")
+	}
+}
+
+func copyFile(t *testing.T, path string) []byte {
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+// policyOf trusts the installation's log and the network's coordinator.
+func policyOf(t *testing.T, m machine, n *devnet.Network) string {
+	out, _ := m.run(console.OK, "--json", "ledger", "info")
+	var info ledger.Info
+	require.NoError(t, json.Unmarshal([]byte(out), &info))
+	c := ledger.Coordinator{Network: n.Name, Threshold: len(n.Coordinator)}
+	for _, key := range n.Coordinator {
+		c.Keys = append(c.Keys, hex.EncodeToString(key))
+	}
+	text, err := json.Marshal(ledger.Policy{Logs: []ledger.LogKey{{Origin: info.Origin, Key: info.VerifierKey}}, Coordinators: []ledger.Coordinator{c}})
+	require.NoError(t, err)
+	path := filepath.Join(m.data, "policy.json")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	return path
+}
