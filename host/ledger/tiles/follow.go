@@ -1,6 +1,7 @@
 package tiles
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -56,6 +57,16 @@ func (c *Client) Newest(ctx context.Context) (t *Tree, err error) {
 	ctx, done := c.begin(ctx, &err)
 	defer done()
 	return c.refresh(ctx)
+}
+
+// Checkpoint returns the signed text of Newest, so that a log that was put back learns
+// from whoever serves a copy how far it had come.
+func (c *Client) Checkpoint(ctx context.Context) (text []byte, err error) {
+	t, err := c.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(t.Text), nil
 }
 
 // Entries returns the entries of a tree from an index on, to the end of their bundle:

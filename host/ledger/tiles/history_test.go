@@ -197,3 +197,30 @@ func TestSlowAnswerIsNoShorterLog(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// Log and guard were put back together: only who serves a copy knows that more was signed.
+func TestRecoverTakesWhatOnlyTheServedCopyHasSeen(t *testing.T) {
+	path, guard := filepath.Join(t.TempDir(), "log.db"), filepath.Join(t.TempDir(), "guard")
+	_, newer := grown(t)
+	o := tlog.Options{Origin: origin, Signer: signer(t), Now: time.Now, Guard: guard, Create: true}
+	l, err := tlog.Open(t.Context(), path, o)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	r, err := tlog.Recover(t.Context(), path, o, reader(t, serve(t, newer).URL, ""))
+	require.NoError(t, err)
+	assert.Equal(t, tlog.Recovery{Before: 0, After: 900}, r)
+	kept, err := tlog.ReadGuard(guard)
+	require.NoError(t, err)
+	signed, err := newer.Checkpoint(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, string(signed), string(kept), "what it signed, and nothing new")
+
+	o.Guard = filepath.Join(t.TempDir(), "guard") // a machine that remembers nothing
+	_, err = tlog.Recover(t.Context(), path, o, reader(t, serve(t, newer).URL, ""))
+	assert.ErrorIs(t, err, tlog.ErrNoGuard)
+	o.AdoptGuard = true
+	_, err = tlog.Recover(t.Context(), path, o, reader(t, serve(t, newer).URL, ""))
+	assert.NoError(t, err)
+	_, err = tlog.Recover(t.Context(), path, o, reader(t, "http://127.0.0.1:1", ""))
+	assert.ErrorIs(t, err, ledger.ErrUnavailable, "who does not answer has not said that nothing is missing")
+}
