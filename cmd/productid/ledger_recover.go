@@ -30,7 +30,7 @@ the ledger as it is.`,
   productid ledger recover --from https://mirror.example.com/log`,
 		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			p, o, err := a.ownLogPlace(c.Context(), "recovering the ledger")
+			p, o, err := a.ownLogPlace(c.Context(), recovering)
 			if err != nil {
 				return err
 			}
@@ -48,6 +48,8 @@ the ledger as it is.`,
 	c.Flags().BoolVar(&adopt, "adopt", false, "make this machine remember the ledger as it is, where it remembers nothing")
 	return c
 }
+
+const recovering = "recovering the ledger"
 
 // ownLogPlace is where the installation's own log is, with what it is opened by.
 func (a *app) ownLogPlace(ctx context.Context, what string) (place, tlog.Options, error) {
@@ -73,6 +75,12 @@ func (a *app) recoverFrom(ctx context.Context, p place, o tlog.Options, source s
 		return err
 	}
 	defer copied.Close() // nothing was written
+	if _, err := tlog.ReadGuard(o.Guard); o.AdoptGuard && errors.Is(err, fs.ErrNotExist) && !a.flags.yes {
+		warning := fmt.Sprintf("This machine remembers nothing of the ledger %s. If it ever held more than that copy holds, the taps in it become valid again, and nobody here will notice.", o.Origin)
+		if err := a.console.Confirm(ctx, warning, o.Origin, "--yes"); err != nil {
+			return err
+		}
+	}
 	a.console.Working("taking messages from " + source)
 	r, err := tlog.Recover(ctx, p.name, o, copied)
 	if err != nil {
@@ -97,6 +105,10 @@ func (a *app) openCopy(ctx context.Context, o tlog.Options, source string) (ledg
 	switch p.kind {
 	case kindSQLite, kindPostgres:
 		log, err := tlog.OpenReader(ctx, p.name, key.Origin, key.Key)
+		if errors.Is(err, tlog.ErrMissing) {
+			return nil, &console.Problem{Code: "copy_missing", What: "opening the copy " + p.String(), Why: "no ledger is there", Exit: console.Failure, Cause: err,
+				Next: "check --from; the newest backup, a mirror's mirror.db or another machine's database are copies"}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("opening the copy: %w", err)
 		}
@@ -114,7 +126,7 @@ func (a *app) adoptGuard(ctx context.Context, p place, o tlog.Options) error {
 			err = &console.Problem{Code: "guarded", What: "remembering the ledger as it is", Why: "this machine remembers its newest state already", Exit: console.Failure,
 				Next: "productid ledger recover says whether anything is missing"}
 		}
-		return err
+		return fmt.Errorf("%s: %w", recovering, err)
 	}
 	looked, err := tlog.OpenReader(ctx, p.name, o.Origin, o.Signer.VerifierKey())
 	if err != nil {
@@ -150,10 +162,10 @@ func (a *app) sayMissing(ctx context.Context, p place, o tlog.Options) error {
 	defer log.Close() // nothing was written
 	text, err := tlog.ReadGuard(o.Guard)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = tlog.ErrNoGuard
+		err = fmt.Errorf("%s: %w", o.Guard, tlog.ErrNoGuard)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", recovering, err)
 	}
 	info, err := log.Info(ctx)
 	if err != nil {
