@@ -23,6 +23,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -332,28 +333,49 @@ func (s *server) crash(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	victims := append([]int{postmaster}, children(postmaster)...)
+	_ = syscall.Kill(postmaster, syscall.SIGSTOP) // it starts no more
+	victims := append(children(postmaster), postmaster)
 	for _, pid := range victims {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // perhaps it has ended by itself
+	}
+	for end := time.Now().Add(patience); slices.ContainsFunc(victims, alive); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("PostgreSQL's processes do not end") // the next server would refuse the memory that they still hold
+		}
 	}
 	_, _ = io.WriteString(s.life, "keep\n") // and do not remove the folder
 	_ = s.life.Close()
 	<-s.gone
 }
 
+// alive reports whether a process still holds anything: a zombie does not.
+func alive(pid int) bool {
+	state, _ := processState(pid)
+	return state != "" && state != "Z" && state != "X"
+}
+
 // children returns the processes that a process has started, as /proc tells.
 func children(parent int) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
-		stat, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // state, parent, …
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		if len(fields) > 1 && fields[1] == strconv.Itoa(parent) && pid > 0 {
+		if _, of := processState(pid); of == parent {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// processState returns a process's state and parent, nothing when it has ended.
+func processState(pid int) (state string, parent int) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // state, parent, …
+	if len(fields) < 2 {
+		return "", 0
+	}
+	parent, _ = strconv.Atoi(fields[1])
+	return fields[0], parent
 }
