@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -77,6 +82,76 @@ func TestAnchoredOnStardust(t *testing.T) {
 		assert.Contains(t, talk, "the ledger is shorter than it was")
 		assert.Contains(t, talk, "productid ledger recover")
 	}
+}
+
+// TestServeAnchorsWhatIsWritten: whoever writes meanwhile has it anchored, and a network that is away stops nothing.
+func TestServeAnchorsWhatIsWritten(t *testing.T) {
+	n := devnettest.ForTest(t, devnet.Options{Fast: true})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go (&cardServer{card: cardtest.New("acme-1")}).serve(l)
+	dir := t.TempDir()
+	m := machine{t, dir, "sqlite:" + filepath.Join(dir, "ledger.db"), "sim:" + l.Addr().String()}
+	m.run(console.OK, "card", "personalise", "--yes", "--template", "https://tap.example.com/t")
+
+	serve := func(where string) []string {
+		return []string{"ledger", "serve", "--listen", "127.0.0.1:0", "--anchor", where, "--funding-key", filepath.Join(n.Dir, devnet.FundingKey)}
+	}
+	m.until(serve("stardust:http://127.0.0.1:1?inx=127.0.0.1:1"), func(said string) bool {
+		return strings.Contains(said, "anchor cannot be reached") && strings.Contains(said, "; going on") && strings.Contains(said, "serving  ")
+	})
+	there := "stardust:" + n.Nodes[0].REST + "?inx=" + n.Nodes[0].INX
+	info := func() string { out, _ := m.run(console.OK, "ledger", "info"); return out }
+	require.NotContains(t, info(), "anchored")
+	m.until(serve(there), func(string) bool { return strings.Contains(info(), "3 messages, by message 0") })
+	out, _ := m.run(console.OK, "card", "read")
+	written := false
+	m.until(serve(there), func(said string) bool {
+		if !written {
+			m.run(console.OK, "tap", "update", regexp.MustCompile(`https://\S+`).FindString(out))
+			written = true
+		}
+		return strings.Contains(info(), "4 messages, by message 1") && strings.Contains(said, "checkpoints are anchored on channel")
+	})
+}
+
+// until runs a command line that goes on until it is interrupted, which is when done says so of all that it said so far.
+func (m machine) until(args []string, done func(said string) bool) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	defer cancel()
+	said, ended := &shared{}, make(chan console.Exit, 1)
+	go func() {
+		args := append([]string{"--data", m.data, "--ledger", m.database}, args...)
+		ended <- run(ctx, args, streams{strings.NewReader(""), said, said, func(name string) string {
+			return map[string]string{"XDG_STATE_HOME": filepath.Join(m.data, "state")}[name]
+		}})
+	}()
+	for ctx.Err() == nil && !done(said.String()) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	require.NoError(m.t, ctx.Err(), said.String())
+	cancel()
+	require.Equal(m.t, console.OK, <-ended, said.String())
+}
+
+// shared is a buffer that one goroutine writes and another reads.
+type shared struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *shared) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 func copyFile(t *testing.T, path string) []byte {
