@@ -48,7 +48,10 @@ func TestAnchoredOnStardust(t *testing.T) {
 	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
 	assert.Contains(t, out, ", final\n")
 
+	final := len(copyFile(t, file))
+	begin := time.Now()
 	out, _ = m.run(console.OK, anchored("ledger", "anchor")...)
+	took := time.Since(begin)
 	assert.Contains(t, out, "4 messages, by message 0 of channel")
 	out, _ = m.run(console.OK, "ledger", "info")
 	assert.Regexp(t, `anchored +4 messages, by message 0 of channel .{43} there`, out)
@@ -58,6 +61,7 @@ func TestAnchoredOnStardust(t *testing.T) {
 	m.run(console.OK, "bundle", "export", "-o", file, "--", card)
 	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
 	assert.Contains(t, out, ", anchored\n")
+	t.Logf("anchored in %s, with the opening of the archive; the bundle grew from %d to %d bytes", took, final, len(copyFile(t, file)))
 	assert.Contains(t, out, n.Name+" recorded the checkpoint at ")
 
 	// What was not anchored yet is in no bundle that says so.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -57,6 +59,9 @@ productid ledger verify --against, whether the ledger was rewritten or put back 
 				if b.log != nil {
 					if v.Anchor, err = anchorOf(c.Context(), b.log); err != nil {
 						return err
+					}
+					if late := anchor.Late(c.Context(), b.log, time.Now(), anchor.DefaultLimit); v.Anchor != nil && late != nil {
+						v.Warnings = append(v.Warnings, late.Error())
 					}
 				}
 				return a.console.Answer(v, v.words)

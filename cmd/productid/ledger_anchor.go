@@ -32,7 +32,7 @@ func (f *anchorFlags) declare(c *cobra.Command) {
 }
 
 func (f *anchorFlags) declareLimit(c *cobra.Command) {
-	c.Flags().DurationVar(&f.limit, "anchor-limit", 10*time.Minute, "how long a message may wait for its anchor before there is a warning")
+	c.Flags().DurationVar(&f.limit, "anchor-limit", anchor.DefaultLimit, "how long a message may wait for its anchor before there is a warning")
 }
 
 func (f *anchorFlags) given() bool { return f.name != "" }
@@ -76,7 +76,10 @@ func (a *app) withAnchor(ctx context.Context, log *tlog.Log, f anchorFlags, use 
 	}
 	defer an.Close() // what it recorded is final
 	a.console.Say("checkpoints are anchored on channel %v there", an.Channel())
-	if err := an.Compare(ctx); anchor.Refutes(err) {
+	start, cancel := context.WithTimeout(ctx, anchorPatience)
+	err = an.Compare(start)
+	cancel()
+	if anchor.Refutes(err) {
 		return err
 	}
 	return use(an)
@@ -150,11 +153,12 @@ func (a *app) verifyAnchor(ctx context.Context, log *tlog.Log, f anchorFlags) (*
 	return &r, err
 }
 
+// anchorPatience is how long a start waits for the anchor's answer before it goes on with a warning, and a bundle that need not be
+// anchored for what is.
+const anchorPatience = 10 * time.Second
+
 // errAnchorMoved says that a newer checkpoint was anchored meanwhile.
 var errAnchorMoved = errors.New("another checkpoint is anchored now")
-
-// anchorPatience is how long a bundle that need not be anchored waits for what is.
-const anchorPatience = 5 * time.Second
 
 // makeAnchored makes a bundle with the newest anchored checkpoint, where that covers the card's newest message or it has to.
 func makeAnchored(ctx context.Context, h *house, issuer, taps channel.ID, o bundle.Options, build func(context.Context, bundle.Options) ([]byte, error)) ([]byte, error) {

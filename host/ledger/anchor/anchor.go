@@ -75,8 +75,8 @@ type Options struct {
 	Now    func() time.Time
 	// Every is the least time between two checkpoints; a second when zero.
 	Every time.Duration
-	// Limit is how long a message may wait for its anchor before there is an alarm; ten
-	// minutes when zero.
+	// Limit is how long a message may wait for its anchor before there is an alarm:
+	// ErrLate. DefaultLimit when zero.
 	Limit time.Duration
 	// Report is told of each alarm when it begins, changes, or goes on for a minute more.
 	Report func(error)
@@ -86,7 +86,8 @@ type Options struct {
 
 const (
 	defaultEvery = time.Second
-	defaultLimit = 10 * time.Minute
+	// DefaultLimit is Options.Limit when that is zero.
+	DefaultLimit = 10 * time.Minute
 	// leaseTerm is how many of Options.Every a process that died keeps others waiting.
 	leaseTerm = 5
 	// leaseWork names the lease in the log's database.
@@ -113,7 +114,7 @@ func New(o Options) *Anchor {
 		o.Every = defaultEvery
 	}
 	if o.Limit <= 0 {
-		o.Limit = defaultLimit
+		o.Limit = DefaultLimit
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}
@@ -293,7 +294,7 @@ func (a *Anchor) sign(last *anchored, checkpoint []byte) (channel.Message, error
 	}
 	m, err := a.o.Author.Sign(channel.Draft{Number: last.next(), Prev: last.hash(), Time: a.o.Now(), Body: body})
 	if err != nil {
-		return channel.Message{}, fmt.Errorf("signing the anchor of checkpoint: %w", err)
+		return channel.Message{}, fmt.Errorf("signing an anchor: %w", err)
 	}
 	return m, nil
 }

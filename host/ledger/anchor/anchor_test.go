@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"strings"
@@ -246,4 +247,45 @@ func TestAlteredEvidenceIsNotPassedOn(t *testing.T) {
 		_, _, err := Newest(t.Context(), log)
 		assert.ErrorIs(t, err, tlog.ErrCorrupt)
 	}
+}
+
+// With witnesses, what they cosigned is anchored: one proof shows both.
+func TestWhatWitnessesCosignedIsAnchored(t *testing.T) {
+	w, err := ledger.NewWitnessSigner("witness.example/one", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	require.NoError(t, err)
+	o := logOptions(t)
+	o.Witnesses, o.Quorum = []string{w.VerifierKey()}, 1
+	log, in := openLog(t, newPath(t), o), newOther(t)
+	now := time.Now()
+	var told []error
+	with := options(log, in, &told)
+	with.Now = func() time.Time { return now }
+	a := New(with)
+	r := write(t, log, 1, "fine", "rain")
+	require.NoError(t, a.Publish(t.Context()))
+	assert.Zero(t, count(t, in), "no witness has spoken")
+	now = now.Add(time.Hour)
+	require.NoError(t, a.Publish(t.Context()))
+	require.Len(t, told, 1)
+	assert.ErrorIs(t, told[0], ErrLate, "witnesses that are silent keep the anchor back")
+
+	text := mustCheckpoint(t, log)
+	line, err := w.Cosign(text, time.Now())
+	require.NoError(t, err)
+	require.NoError(t, log.Cosign(t.Context(), append(text, line...)))
+	write(t, log, 1, "not cosigned")
+	require.NoError(t, a.Publish(t.Context()))
+	anchoredReceipt, err := log.Await(t.Context(), r, ledger.Anchored)
+	require.NoError(t, err)
+	head, err := log.Range(t.Context(), r.Channel, r.Number, 1)
+	require.NoError(t, err)
+	policy := trusts(t)
+	policy.Witnesses, policy.Quorum = o.Witnesses, 1
+	verified, err := policy.Verify(head[0].Message, anchoredReceipt.Proof)
+	require.NoError(t, err)
+	assert.Equal(t, ledger.Witnessed, verified.Phase)
+	_, evidence, err := Newest(t.Context(), log)
+	require.NoError(t, err)
+	_, err = evidence.Verify(trusts(t))
+	require.NoError(t, err)
 }

@@ -191,7 +191,7 @@ func TestKilledAtEachPointNothingIsLost(t *testing.T) {
 func TestTwoProcessesKilledAtRandomShareAnAnchor(t *testing.T) {
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	dir, told := t.TempDir(), 0
-	for range 6 {
+	for round := 0; round < 6 || told == 0 && round < 30; round++ { // longer each time: some machines take long to start
 		var both []*exec.Cmd
 		var outs []*bytes.Buffer
 		for _, holder := range []string{"one", "two"} {
@@ -199,7 +199,7 @@ func TestTwoProcessesKilledAtRandomShareAnAnchor(t *testing.T) {
 			require.NoError(t, cmd.Start())
 			both, outs = append(both, cmd), append(outs, out)
 		}
-		time.Sleep(time.Duration(100+random.IntN(150)) * time.Millisecond)
+		time.Sleep(time.Duration(100+50*round+random.IntN(150)) * time.Millisecond)
 		var all strings.Builder
 		for i, cmd := range both {
 			_ = cmd.Process.Kill()
@@ -210,5 +210,5 @@ func TestTwoProcessesKilledAtRandomShareAnAnchor(t *testing.T) {
 		requireAnchored(t, dir, all.String())
 	}
 	require.NotZero(t, told)
-	t.Logf("%d messages told to be anchored over 6 rounds", told)
+	t.Logf("%d messages told to be anchored ", told)
 }

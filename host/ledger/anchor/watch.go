@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -19,7 +20,7 @@ func (a *Anchor) watch(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	alarm := err
-	if late := a.late(ctx); late != nil && !Refutes(err) {
+	if late := Late(ctx, a.o.Log, a.o.Now(), a.o.Limit); late != nil && !Refutes(err) {
 		alarm = errors.Join(err, late)
 	}
 	a.mu.Lock()
@@ -46,28 +47,24 @@ func kind(err error) (k [4]bool) {
 	return k
 }
 
-// late reports whether the first message that no kept anchor covers waits too long.
-func (a *Anchor) late(ctx context.Context) error {
-	checkpoint, _, err := a.o.Log.Anchored(ctx)
-	if err != nil {
-		return nil // the log says so itself
-	}
+// Late returns ErrLate where the first message that no kept anchor covers has waited
+// longer than a limit. A log that does not answer says so itself, and not here.
+func Late(ctx context.Context, log *tlog.Log, now time.Time, limit time.Duration) error {
 	var from uint64
-	if checkpoint != nil {
-		c, err := a.o.Log.OpenCheckpoint(checkpoint)
-		if err != nil {
-			return nil
-		}
+	checkpoint, _, err := log.Anchored(ctx)
+	if err == nil && checkpoint != nil {
+		var c ledger.Checkpoint
+		c, err = log.OpenCheckpoint(checkpoint)
 		from = c.Size
 	}
-	first, err := a.o.Log.Leaves(ctx, from, 1)
-	if err != nil { // there is none
+	if err != nil {
 		return nil
 	}
-	if waits := a.o.Now().Sub(first[0].Time); waits > a.o.Limit {
-		return fmt.Errorf("%w: messages from leaf %d on wait since %s, limit %s", ErrLate, from, first[0].Time.Format(time.RFC3339), a.o.Limit)
+	first, err := log.Leaves(ctx, from, 1)
+	if err != nil || now.Sub(first[0].Time) <= limit { // an error: there is none
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: messages from leaf %d on wait for it since %s", ErrLate, from, first[0].Time.Format(time.RFC3339))
 }
 
 // Alarm returns what was wrong in the last round, or nil.
