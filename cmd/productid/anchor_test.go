@@ -24,16 +24,20 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 )
 
+// besideNetwork is a machine with a card on its reader and a log of its own, and a network.
+func besideNetwork(t *testing.T) (n *devnet.Network, m machine, dir string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	go (&cardServer{card: cardtest.New("acme-1")}).serve(l)
+	dir = t.TempDir()
+	return devnettest.ForTest(t, devnet.Options{Fast: true}), machine{t, dir, "sqlite:" + filepath.Join(dir, "ledger.db"), "sim:" + l.Addr().String()}, dir
+}
+
 // TestAnchoredOnStardust: a card's bundle shows, offline, that the log's checkpoint stands on a network, and an old copy of the log
 // is found out by that network alone.
 func TestAnchoredOnStardust(t *testing.T) {
-	n := devnettest.ForTest(t, devnet.Options{Fast: true})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	go (&cardServer{card: cardtest.New("acme-1")}).serve(l)
-	dir := t.TempDir()
-	m := machine{t, dir, "sqlite:" + filepath.Join(dir, "ledger.db"), "sim:" + l.Addr().String()}
+	n, m, dir := besideNetwork(t)
 	there := []string{"--anchor", "stardust:" + n.Nodes[0].REST + "?inx=" + n.Nodes[0].INX, "--funding-key", filepath.Join(n.Dir, devnet.FundingKey)}
 	anchored := func(verb ...string) []string { return append(verb, there...) }
 
@@ -90,13 +94,7 @@ func TestAnchoredOnStardust(t *testing.T) {
 
 // TestServeAnchorsWhatIsWritten: whoever writes meanwhile has it anchored, and a network that is away stops nothing.
 func TestServeAnchorsWhatIsWritten(t *testing.T) {
-	n := devnettest.ForTest(t, devnet.Options{Fast: true})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	go (&cardServer{card: cardtest.New("acme-1")}).serve(l)
-	dir := t.TempDir()
-	m := machine{t, dir, "sqlite:" + filepath.Join(dir, "ledger.db"), "sim:" + l.Addr().String()}
+	n, m, _ := besideNetwork(t)
 	m.run(console.OK, "card", "personalise", "--yes", "--template", "https://tap.example.com/t")
 
 	serve := func(where string) []string {
