@@ -13,6 +13,7 @@ import (
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 )
@@ -41,10 +42,17 @@ type place struct {
 
 // String names the place without passwords.
 func (p place) String() string {
-	if u, err := url.Parse(p.name); err == nil && p.kind != kindSQLite {
+	switch p.kind {
+	case kindPostgres:
+		return store.Name(p.name)
+	case kindServed:
+		u, err := url.Parse(p.name)
+		if err != nil {
+			return p.kind + "://…"
+		}
 		return u.Redacted()
 	}
-	return p.name
+	return p.name // a Stardust network's has none
 }
 
 // ledgerPlace is where the ledger is.

@@ -80,3 +80,20 @@ func TestOutputThatNobodyReadsEndsTheRunQuietly(t *testing.T) {
 	assert.Equal(t, 1, exit.ExitCode(), "no signal killed it")
 	assert.Empty(t, talk.String())
 }
+
+func TestNoLedgersNameShowsAPassword(t *testing.T) {
+	for _, text := range []string{
+		"postgres://me:secret@db.example/d", "postgres://me@db.example/d?password=secret", "postgres://me:secret%@db.example/d",
+		"https://me:secret@log.example", "https://me:secret%@log.example", "http://[me:secret@log.example",
+		"stardust:http://me:secret@a?inx=b:1", "stardust:http://b?inx=b:1,http://me:secret@a?inx=b:1", "me:secret@db.example",
+	} {
+		p, err := parsePlace(text)
+		assert.NotContains(t, p.String(), "secret", text)
+		if err != nil {
+			assert.NotContains(t, err.Error(), "secret", text)
+		}
+	}
+	p, err := parsePlace("stardust:http://a?inx=b:1,http://c?inx=d:2")
+	require.NoError(t, err)
+	assert.Contains(t, p.String(), "http://c?inx=d:2")
+}

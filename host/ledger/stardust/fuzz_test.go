@@ -23,10 +23,12 @@ func TestParseName(t *testing.T) {
 		"", "stardust:", "http://a?inx=b:1", "stardust:http://a", "stardust:http://a?inx=b", "stardust:http://a?inx=b:0",
 		"stardust:http://a?inx=b:65536", "stardust:http://a?inx=:1", "stardust:http://a?inx=b:1&inx=c:2", "stardust:ftp://a?inx=b:1",
 		"stardust:http://?inx=b:1", "stardust:http://me:secret@a?inx=b:1", "stardust:http://a?inx=b:1,", "stardust:http://a?inx=b:1,http://a?inx=b:1",
-		"stardust:http://a?rest=1&inx=b:1", "stardust:http://a#x?inx=b:1",
+		"stardust:http://a?rest=1&inx=b:1", "stardust:http://a#x?inx=b:1", "http://me:secret@a?inx=b:1", "stardust:http://me:secret@a", "stardust:http://me:secret%@a?inx=b:1",
+		"stardust:http://a?inx=me:secret:1",
 	} {
 		_, err := ParseName(bad)
-		assert.Error(t, err, bad)
+		require.Error(t, err, bad)
+		assert.NotContains(t, err.Error(), "secret", bad)
 	}
 }
 

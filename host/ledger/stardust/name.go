@@ -19,16 +19,16 @@ const scheme = "stardust:"
 func ParseName(name string) ([]Node, error) {
 	list, ok := strings.CutPrefix(name, scheme)
 	if !ok {
-		return nil, fmt.Errorf("ledger name %.100q does not begin with %s", name, scheme)
+		return nil, fmt.Errorf("ledger name does not begin with %s", scheme)
 	}
 	var nodes []Node
-	for _, text := range strings.Split(list, ",") {
+	for i, text := range strings.Split(list, ",") {
 		n, err := parseNode(text)
 		if err != nil {
-			return nil, fmt.Errorf("ledger name: node %.200q: %w", text, err)
+			return nil, fmt.Errorf("ledger name: node %d: %w", i+1, err)
 		}
 		if slices.Contains(nodes, n) {
-			return nil, fmt.Errorf("ledger name: node %.200q is there twice", text)
+			return nil, fmt.Errorf("ledger name: node %d is there twice", i+1)
 		}
 		nodes = append(nodes, n)
 	}
@@ -42,15 +42,12 @@ func parseNode(text string) (Node, error) {
 		return Node{}, errors.New("not of the form URL?inx=HOST:PORT")
 	}
 	u, err := url.Parse(rest)
-	if err != nil {
-		return Node{}, err
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
 		return Node{}, errors.New("not the URL of a REST interface")
 	}
 	host, port, err := net.SplitHostPort(inx)
 	if err != nil {
-		return Node{}, err
+		return Node{}, errors.New("not the host and port of an INX interface")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsAny(host, "/?#@ \t\r\n") {
 		return Node{}, errors.New("not the host and port of an INX interface")
