@@ -70,7 +70,7 @@ func readChain(ctx context.Context, q querier, id channel.ID) (*chain, error) {
 // head returns the newest message of a channel that has one.
 func (c *chain) head(ctx context.Context, q querier) (channel.Message, error) {
 	if c.next > c.first {
-		e, err := readEntry(ctx, q, c.id, c.next-1)
+		e, err := needEntry(ctx, q, c.id, c.next-1)
 		return e.Message, err
 	}
 	output, err := parseOutput(c.raw) // the entry is missing
@@ -132,7 +132,27 @@ func insertEntry(ctx context.Context, tx *sql.Tx, e entryRow) error {
 // readEntry returns message n of a channel, or sql.ErrNoRows.
 func readEntry(ctx context.Context, q querier, id channel.ID, n uint64) (ledger.Entry, error) {
 	e, err := scanEntry(q.QueryRowContext(ctx, "SELECT "+entryColumns+" FROM entry WHERE channel = $1 AND number = $2", id[:], int64(n)).Scan)
-	return e, unreadable(ctx, err)
+	if err != nil {
+		return e, unreadable(ctx, err)
+	}
+	return e, inPlace(e, id, n)
+}
+
+// needEntry returns message n of a channel that has it.
+func needEntry(ctx context.Context, q querier, id channel.ID, n uint64) (ledger.Entry, error) {
+	e, err := readEntry(ctx, q, id, n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, damaged("message %d of channel %s is gone", n, id)
+	}
+	return e, err
+}
+
+// inPlace refuses an entry whose row says otherwise than its message.
+func inPlace(e ledger.Entry, id channel.ID, n uint64) error {
+	if m := e.Message; m.Channel() != id || m.Number() != n {
+		return damaged("in the place of message %d of channel %s stands message %d of channel %s", n, id, m.Number(), m.Channel())
+	}
+	return nil
 }
 
 // readEntries returns what a query for entries finds.

@@ -100,8 +100,12 @@ func (l *Ledger) look(ctx context.Context, r ledger.Receipt) (*ledger.Entry, *pe
 	if !errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, err
 	}
-	if _, err := begun(ctx, l.db.Read(), r.Channel); err != nil {
+	c, err := begun(ctx, l.db.Read(), r.Channel)
+	if err != nil {
 		return nil, nil, err
+	}
+	if r.Number < c.next {
+		return nil, nil, damaged("message %d of channel %s is gone", r.Number, r.Channel)
 	}
 	return nil, nil, fmt.Errorf("message %d of channel %s: %w", r.Number, r.Channel, ledger.ErrNoMessage)
 }
@@ -211,5 +215,5 @@ func (l *Ledger) head(ctx context.Context, id channel.ID) (ledger.Entry, error) 
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	return readEntry(ctx, l.db.Read(), id, c.next-1)
+	return needEntry(ctx, l.db.Read(), id, c.next-1)
 }

@@ -59,7 +59,7 @@ func (l *Ledger) decide(ctx context.Context, tx *sql.Tx, r request) (decision, e
 		return decision{}, missing("messages of channel %s before %d", c.id, c.first)
 	}
 	if m.Number() < c.next {
-		e, err := readEntry(ctx, tx, m.Channel(), m.Number())
+		e, err := needEntry(ctx, tx, m.Channel(), m.Number())
 		if err != nil {
 			return decision{}, failed(err)
 		}

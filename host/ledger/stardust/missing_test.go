@@ -2,8 +2,10 @@ package stardust
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,4 +177,58 @@ func TestImportTakesNoWordForIt(t *testing.T) {
 		assert.Zero(t, taken, name)
 	}
 	requireMissing(t, fresh, c.id(), 0, c.sign(t, "2"))
+}
+
+// TestADamagedArchiveSaysSo: what is gone or changed in it is never an answer, and is neither "no such message" nor the end of a channel.
+func TestADamagedArchiveSaysSo(t *testing.T) {
+	n := newNetwork(t, devnet.Options{})
+	l := openLedger(t, n.options(newArchive(t), n.issuer(t, 5)))
+	c := n.newChain(t, l, "damaged")
+	written := c.writeAll(t, l, "0", "1", "2")
+	n.newChain(t, l, "whole").writeAll(t, l, "0", "1", "2")
+	run := func(queries ...string) {
+		require.NoError(t, l.db.Update(t.Context(), func(tx *sql.Tx) error {
+			for _, query := range queries {
+				if _, err := tx.Exec(query); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+	run("CREATE TABLE e AS SELECT * FROM entry", "CREATE TABLE m AS SELECT * FROM milestone")
+	id := c.id()
+	two := fmt.Sprintf(" WHERE channel = x'%x' AND number = 2", id[:])
+	calls := map[string]func() error{
+		"Head":   func() error { _, err := l.Head(t.Context(), id); return err },
+		"Range":  func() error { _, err := l.Range(t.Context(), id, 0, 9); return err },
+		"Prove":  func() error { _, err := l.Prove(t.Context(), id, 2); return err },
+		"Submit": func() error { _, err := l.Submit(t.Context(), written[2]); return err },
+		"Await": func() error {
+			_, err := l.Await(t.Context(), ledger.Receipt{Channel: id, Number: 2, Hash: written[2].Hash()}, ledger.Final)
+			return err
+		},
+	}
+	for _, damage := range []string{
+		"DELETE FROM entry" + two,
+		"DELETE FROM entry" + strings.Replace(two, "=", "<>", 1), // of the other channel: nothing here
+		"UPDATE entry SET message = (SELECT message FROM e" + strings.Replace(two, "=", "<>", 1) + ")" + two,
+		"UPDATE entry SET message = (SELECT message FROM e" + strings.Replace(two, "= 2", "= 1", 1) + ")" + two,
+		"UPDATE entry SET message = x'00'" + two,
+		"DELETE FROM milestone",
+	} {
+		run("DELETE FROM entry", "DELETE FROM milestone", "INSERT INTO entry SELECT * FROM e", "INSERT INTO milestone SELECT * FROM m")
+		for name, call := range calls {
+			require.NoError(t, call(), name)
+		}
+		run(damage)
+		for name, call := range calls {
+			err := call()
+			if strings.Contains(damage, "<>") && strings.HasPrefix(damage, "DELETE") || damage == "DELETE FROM milestone" && (name == "Head" || name == "Range") {
+				assert.NoError(t, err, "%s after %s", name, damage) // which need no proof
+				continue
+			}
+			assert.ErrorIs(t, err, ledger.ErrUnavailable, "%s after %s", name, damage)
+		}
+	}
 }

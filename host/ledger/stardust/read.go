@@ -36,8 +36,21 @@ func (l *Ledger) Range(ctx context.Context, id channel.ID, from uint64, n int) (
 	if err != nil || from >= c.next || n <= 0 {
 		return nil, err
 	}
-	return readEntries(ctx, l.db.Read(), "SELECT "+entryColumns+" FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3",
-		id[:], int64(from), int64(n))
+	want := min(uint64(n), c.next-from)
+	entries, err := readEntries(ctx, l.db.Read(), "SELECT "+entryColumns+" FROM entry WHERE channel = $1 AND number >= $2 ORDER BY number LIMIT $3",
+		id[:], int64(from), int64(want))
+	if err == nil && uint64(len(entries)) < want {
+		err = damaged("of %d messages of channel %s from %d on %d are gone", want, id, from, want-uint64(len(entries)))
+	}
+	for i := range entries {
+		if err == nil {
+			err = inPlace(entries[i], id, from+uint64(i))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
 }
 
 // Prove returns the proof of message n of a channel. What is archived is proved
@@ -69,7 +82,7 @@ func (l *Ledger) find(ctx context.Context, id channel.ID, n uint64) (ledger.Entr
 	if n >= c.next {
 		return ledger.Entry{}, fmt.Errorf("message %d of channel %s: %w", n, id, ledger.ErrNoMessage)
 	}
-	return readEntry(ctx, l.db.Read(), id, n)
+	return needEntry(ctx, l.db.Read(), id, n)
 }
 
 // followBatch is how many entries Follow delivers at once at most.

@@ -2,6 +2,8 @@ package stardust
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -14,6 +16,9 @@ func (l *Ledger) receipt(ctx context.Context, e ledger.Entry) (ledger.Receipt, e
 	var path []byte
 	err := l.db.Read().QueryRowContext(ctx, "SELECT block, size, path, milestone.raw FROM entry JOIN milestone ON milestone.id = $1 WHERE place = $2",
 		int64(e.Index>>32), int64(e.Index)).Scan(&p.Block, &size, &path, &p.Milestone)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Receipt{}, damaged("milestone %d of message %d of channel %s is gone", e.Index>>32, e.Message.Number(), e.Message.Channel())
+	}
 	if err != nil {
 		return ledger.Receipt{}, unreadable(ctx, err)
 	}
