@@ -55,7 +55,7 @@ func (l *Ledger) Await(ctx context.Context, r ledger.Receipt, phase ledger.Phase
 		if err := l.wait(ctx, news, carryPause); err != nil {
 			return ledger.Receipt{}, err
 		}
-		news = l.moving(r.Channel)
+		news = nil // a bell is hung up again only where there is something to wait for
 	}
 }
 
