@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,6 +77,7 @@ func (s *suite) followNew(t *testing.T, u Under) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var got []channel.Hash
+	var writing sync.WaitGroup // what is delivered may not have been answered yet
 	empty := 0
 	err := u.Ledger.Follow(ctx, from, func(batch []ledger.Entry, _ ledger.Position) error {
 		for _, e := range batch {
@@ -90,12 +92,14 @@ func (s *suite) followNew(t *testing.T, u Under) {
 		_, err := u.Ledger.Info(ctx)
 		assert.NoError(t, err)
 		m := w.messages[empty-1]
-		time.AfterFunc(20*time.Millisecond, func() { // when Follow waits
+		writing.Go(func() {
+			time.Sleep(20 * time.Millisecond) // until Follow waits
 			_, err := record(u.Ledger, m)
 			assert.NoError(t, err)
 		})
 		return nil
 	})
+	writing.Wait()
 	require.NoError(t, err)
 	var want []channel.Hash
 	for _, m := range w.messages {
