@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -67,6 +68,7 @@ func TestAnchoredOnStardust(t *testing.T) {
 	assert.Contains(t, out, ", anchored\n")
 	t.Logf("anchored in %s, with the opening of the archive; the bundle grew from %d to %d bytes", took, final, len(copyFile(t, file)))
 	assert.Contains(t, out, n.Name+" recorded the checkpoint at ")
+	verifyInPython(t, file, policy)
 
 	// What was not anchored yet is in no bundle that says so.
 	out, _ = m.run(console.OK, "card", "read")
@@ -154,6 +156,20 @@ func (s *shared) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// verifyInPython asks the second verifier, where it can run.
+func verifyInPython(t *testing.T, file, policy string) {
+	if exec.Command("python3", "-c", "import cryptography").Run() != nil {
+		if os.Getenv("PRODUCTID_REQUIRE") == "all" {
+			t.Fatal("no Python 3 with the package cryptography")
+		}
+		t.Log("no Python 3 with the package cryptography: the second verifier was not asked")
+		return
+	}
+	out, err := exec.Command("python3", "../../scripts/verify_bundle.py", "--policy", policy, file).CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Contains(t, string(out), `"anchored"`)
 }
 
 func copyFile(t *testing.T, path string) []byte {

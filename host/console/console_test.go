@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
@@ -253,6 +254,9 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{fmt.Errorf("reading: %w: %w: leaf 3", ledger.ErrUnavailable, tlog.ErrCorrupt), "ledger_altered", Failure},
 		{fmt.Errorf("reading: %w: %w", ledger.ErrUnavailable, store.ErrBusy), "ledger_busy", Unreachable},
 		{fmt.Errorf("following: %w: %w", registry.ErrOtherHistory, ledger.ErrNoPosition), "other_history", Failure},
+		{fmt.Errorf("log contradicts its anchor: %w: %w", ledger.ErrUnavailable, tlog.ErrForked), "forked", Failure},
+		{fmt.Errorf("anchoring: %w: %w", anchor.ErrUnreachable, ledger.ErrUnavailable), "anchor_unreachable", Unreachable},
+		{errors.Join(anchor.ErrForgot, anchor.ErrUnreachable), "anchor_forgot", Failure},
 		{validation.ErrRetryKey, "short_key", Usage},
 		{ledger.ErrNoPosition, "other_history", Failure},
 		{fmt.Errorf("message 3 of channel x: %w", validation.ErrUnreadable), "unreadable_head", Failure},
