@@ -207,8 +207,8 @@ func (g *guard) write(ctx context.Context, t *signedTree) (err error) {
 	switch {
 	case size < t.Size:
 		err = g.file.write(&s, t.text)
-	case g.kept == nil: // perhaps not on the disk
-		err = syncData(g.file.File)
+	case g.kept == nil: // perhaps not on the disk, and a sync that failed once says nothing of it the next time
+		err = g.file.write(&s, text)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

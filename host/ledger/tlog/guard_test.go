@@ -357,3 +357,27 @@ func TestGuardThatAnotherKeepsLockedIsWaitedFor(t *testing.T) {
 	require.NoError(t, <-unlocked)
 	require.NoError(t, <-submitted)
 }
+
+// After a sync that failed the system may have dropped what it was to write, and says nothing of it at the next one: what may not
+// be on the disk is written once more, into the slot that counts less.
+func TestGuardThatMayNotBeOnTheDiskIsWrittenAgain(t *testing.T) {
+	path, o := newPath(t), guarded(t)
+	l := openWith(t, path, o)
+	write(t, l, author(0), 3)
+	require.NoError(t, l.Close())
+	file, err := os.ReadFile(o.Guard)
+	require.NoError(t, err)
+	written := slots(file)
+	newest, next, err := written.pick()
+	require.NoError(t, err)
+	inNext := func() string {
+		file, err := os.ReadFile(o.Guard)
+		require.NoError(t, err)
+		text, err := decodeSlot(file[next*slotSize:][:slotSize])
+		require.NoError(t, err)
+		return string(text)
+	}
+	require.NotEqual(t, string(newest), inNext())
+	require.NoError(t, openWith(t, path, o).Close()) // who knows nothing of what the last one's sync said
+	require.Equal(t, string(newest), inNext())
+}
