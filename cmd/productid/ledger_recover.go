@@ -18,7 +18,7 @@ import (
 
 func (a *app) ledgerRecover() *cobra.Command {
 	var from string
-	var adopt bool
+	var adopt, removed bool
 	c := &cobra.Command{
 		Use: "recover", Short: "Take what the ledger has lost from another copy of it",
 		Long: `A ledger that an old copy was put back for is shorter than what this machine remembers of it, and takes nothing any
@@ -36,7 +36,7 @@ the ledger as it is.`,
 			}
 			switch {
 			case from != "":
-				o.AdoptGuard = adopt
+				o.AdoptGuard, o.AdoptRemoved = adopt, removed
 				return a.recoverFrom(c.Context(), p, o, from)
 			case adopt:
 				return a.adoptGuard(c.Context(), p, o)
@@ -45,6 +45,7 @@ the ledger as it is.`,
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "another copy: sqlite:`PATH`, postgres://… or https://…")
+	c.Flags().BoolVar(&removed, "without-payloads", false, "take the copy's word for messages that it says the ledger removed: what it withholds is lost")
 	c.Flags().BoolVar(&adopt, "adopt", false, "make this machine remember the ledger as it is, where it remembers nothing")
 	return c
 }

@@ -28,7 +28,9 @@ type Recovery struct {
 // of the log that the copy shows. All of it is added in one transaction, or nothing.
 //
 // The copy need not be trusted. It is any ledger of the same log: another database
-// (OpenReader), a mirror, one that others serve. Where the guard is missing too,
+// (OpenReader), a mirror, one that others serve. Only the first shows the log's word that
+// it removed a payload; of the others one that is withheld is missing, unless
+// Options.AdoptRemoved. Where the guard is missing too,
 // Options.AdoptGuard lets the copy's checkpoint stand for it. The database is made
 // where there is none.
 //
@@ -146,6 +148,9 @@ func (b *batch) recover(kept, target *signedTree, from ledger.Ledger) error {
 		c := &copier{b, map[channel.ID]tail{}}
 		err := c.run(target, func() ([]ledger.Entry, error) {
 			batch, err := entries()
+			if err == nil {
+				err = b.log.vouched(from, batch)
+			}
 			return batch[:min(uint64(len(batch)), target.Size-uint64(b.size))], err
 		})
 		if errors.Is(err, ErrBreach) {
@@ -160,6 +165,20 @@ func (b *batch) recover(kept, target *signedTree, from ledger.Ledger) error {
 		return err
 	}
 	return b.extends(kept)
+}
+
+// vouched reports whether the log itself removed what entries of a copy come without. Who
+// could withhold a payload here would have it removed for good.
+func (l *Log) vouched(from ledger.Ledger, entries []ledger.Entry) error {
+	if own, ok := from.(*Log); l.o.AdoptRemoved || ok && !own.mirror {
+		return nil
+	}
+	for _, e := range entries {
+		if m := e.Message; m.Removed() {
+			return fmt.Errorf("message %d of channel %s comes without its payload: %w", m.Number(), m.Channel(), ErrIncomplete)
+		}
+	}
+	return nil
 }
 
 // pull returns what hands out a ledger's entries from a position on, batch by batch, to

@@ -254,6 +254,26 @@ func TestRecoverKeepsWhatWasRemoved(t *testing.T) {
 	a.requireWhole(t)
 }
 
+// A mirror that withholds what a message says would have it removed for good.
+func TestRecoverTakesNobodyElsesWordThatAPayloadWasRemoved(t *testing.T) {
+	a := newAccident(t)
+	withheld := append([]ledger.Entry{}, a.entries...)
+	withheld[8].Message = channel.Tombstone(withheld[8].Message.Stub())
+	m := openMirror(t, newPath(t))
+	require.NoError(t, m.Append(t.Context(), a.text, from(withheld, 0)))
+	for _, copied := range []ledger.Ledger{m, m.Log, contract{m}} {
+		_, err := Recover(t.Context(), a.path, a.o, copied)
+		require.ErrorIs(t, err, ErrIncomplete)
+		a.requireOld(t)
+	}
+	sure := a.o
+	sure.AdoptRemoved = true
+	_, err := Recover(t.Context(), a.path, sure, m)
+	require.NoError(t, err)
+	a.entries = withheld
+	a.requireWhole(t)
+}
+
 func TestRecoverOfAnotherLogsCopyIsRefused(t *testing.T) {
 	a := newAccident(t)
 	other, err := ledger.NewSigner("PRIVATE+KEY+log.example.com+db20f223+AclgcBDJpicy9iwyNZtNejV4z1JJLRoUqUK2hDpzoOSO")

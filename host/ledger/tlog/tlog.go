@@ -104,6 +104,9 @@ type Options struct {
 	// AdoptGuard makes a guard where it is missing, of the log as it is: somebody has
 	// made sure that this is the newest state.
 	AdoptGuard bool
+	// AdoptRemoved lets Recover take messages without their payload from a copy that cannot
+	// show the log's word that it removed it: somebody has made sure that it did.
+	AdoptRemoved bool
 	// Removable says which messages Remove may take the payload of: nil, or why not.
 	// None where it is nil.
 	Removable func(channel.Message) error
