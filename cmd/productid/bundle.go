@@ -14,6 +14,7 @@ import (
 	"github.com/productid/productid/pkg/bundle"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -96,6 +97,8 @@ func (a *app) makeBundle(ctx context.Context, id tap.CardID, phase ledger.Phase,
 		a.console.Say("the card's secrets are elsewhere: nobody signs that the bundle is complete")
 	case err != nil:
 		return nil, err
+	case card.State == record.StateMoved:
+		a.console.Say("the card's life goes on on another ledger: nobody signs that nothing newer exists")
 	default:
 		o.Author = author
 	}

@@ -18,7 +18,8 @@ func (a *app) ledger() *cobra.Command {
 	c := group("ledger", "Look at the ledger, take proofs from it, check it",
 		`  productid ledger verify                     the whole ledger
   productid ledger verify receipt.json        one receipt, offline`)
-	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerAnchor(), a.ledgerRebuild(), a.ledgerRecover(), a.ledgerRemove())
+	c.AddCommand(a.ledgerInfo(), a.ledgerGet(), a.ledgerProve(), a.ledgerVerify(), a.ledgerServe(), a.ledgerMirror(), a.ledgerAnchor(), a.ledgerExport(), a.ledgerImport(),
+		a.ledgerRebuild(), a.ledgerRecover(), a.ledgerRemove())
 	return c
 }
 

@@ -88,7 +88,10 @@ func (a *app) addFunding(own *secrets.Secrets) error {
 	} else {
 		rand.Read(seed[:]) // never errs
 	}
-	own.Keys = map[string]channel.Seed{fundingPurpose: seed}
+	if own.Keys == nil {
+		own.Keys = make(map[string]channel.Seed)
+	}
+	own.Keys[fundingPurpose] = seed
 	return nil
 }
 

@@ -53,12 +53,8 @@ func (f trustFlags) policy(ctx context.Context, a *app) (ledger.Policy, string, 
 	if err != nil {
 		return ledger.Policy{}, "", err
 	}
-	signer, err := ledger.NewSigner(string(own.Log))
-	if err != nil {
-		return ledger.Policy{}, "", err
-	}
-	log := ledger.LogKey{Origin: signer.Name(), Key: signer.VerifierKey()}
-	return ledger.Policy{Logs: []ledger.LogKey{log}}, "the own log of " + a.flags.data, nil
+	policy, err := own.Trusts()
+	return policy, "the own log of " + a.flags.data, err
 }
 
 // policyOn is policy where the ledger is open already.
@@ -67,6 +63,11 @@ func (f trustFlags) policyOn(ctx context.Context, a *app, b *book) (ledger.Polic
 		return f.policy(ctx, a)
 	}
 	policy, err := b.coordinator(ctx)
+	if err != nil {
+		return ledger.Policy{}, "", err
+	}
+	own, err := a.loadSecrets(ctx)
+	policy.Logs, policy.Coordinators = own.Former.Logs, append(policy.Coordinators, own.Former.Coordinators...)
 	return policy, "the coordinator that the nodes of --ledger follow", err
 }
 

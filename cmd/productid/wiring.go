@@ -167,6 +167,13 @@ func (a *app) leftBehind() (string, error) {
 	return "", nil
 }
 
+// logName is a name that no other log has.
+func logName() string {
+	tag := make([]byte, 4)
+	rand.Read(tag) // never errs
+	return fmt.Sprintf("productid-%x", tag)
+}
+
 // createSecrets begins an installation. Its log has a name of its own, so that receipts of two are told apart.
 func (a *app) createSecrets(ctx context.Context) (secrets.Secrets, error) {
 	safe, err := a.safe(ctx)
@@ -176,9 +183,7 @@ func (a *app) createSecrets(ctx context.Context) (secrets.Secrets, error) {
 	if err := os.MkdirAll(a.flags.data, 0o700); err != nil {
 		return secrets.Secrets{}, fmt.Errorf("beginning an installation: %w", err)
 	}
-	tag := make([]byte, 4)
-	rand.Read(tag) // never errs
-	own, err := secrets.New(fmt.Sprintf("productid-%x", tag), a.flags.issuerName, a.flags.issuerURL, rand.Reader, time.Now())
+	own, err := secrets.New(logName(), a.flags.issuerName, a.flags.issuerURL, rand.Reader, time.Now())
 	if err == nil {
 		err = a.addFunding(&own)
 	}

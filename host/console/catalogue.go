@@ -11,6 +11,7 @@ import (
 	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/move"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
@@ -161,6 +162,11 @@ func ofLedgers() []entry {
 		is(ledger.ErrInvalidProof, No, "invalid_proof", "the proof does not hold under the keys that were trusted", "check which log key or policy you trust; if it is the right one, the receipt is not genuine"),
 		is(bundle.ErrNotRegistered, No, "not_registered", "the issuer's channel on this ledger holds no registration of that card", "check the card, the --issuer, and --data or --ledger"),
 		is(bundle.ErrTooLarge, Failure, "bundle_too_large", "the card's history does not fit into one bundle", "productid ledger prove gives single messages; a mirror gives all of them"),
+		is(move.ErrNotMoved, No, "not_moved", "a card lives on one ledger, and this is not the one for which its channel was ended", "end it for this one: productid ledger export --move, with --to or --network"),
+		is(move.ErrNothing, No, "nothing_to_move", "the export holds no issuer whose secrets are here", "check the file and --from"),
+		is(move.ErrTaken, Failure, "channel_taken", "the channel goes on otherwise on this ledger", "somebody else writes with these secrets: find out who, and trust no answer about that card"),
+		is(move.ErrDoubtful, No, "export_doubtful", "the file says other things than its proofs", "do not use it; export the ledger again"),
+		is(move.ErrMalformed, No, "malformed", "malformed: it is no export that is whole", "export the ledger again"),
 		is(ledger.ErrNotListed, Failure, "not_listed", "the channel is not admitted to this ledger", "register the card with productid card personalise"),
 		is(ledger.ErrNoChannel, No, "no_channel", "this ledger has no message of that channel", "check the id, and --data or --ledger"),
 		is(ledger.ErrNoMessage, No, "no_message", "the channel ends before that number", "productid channel read shows how far it goes"),
@@ -168,6 +174,7 @@ func ofLedgers() []entry {
 		as[*ledger.Conflict](Failure, "conflict", "somebody else wrote that message first", "run it again: it goes on from what stands there now"),
 		is(registry.ErrUnknownCard, No, "unknown_card", "no issuer on this ledger registered this card", "check that you look at the right ledger (--data); else do not trust the card"),
 		is(registry.ErrMoved, Failure, "issuer_moved", "the issuer moved to another ledger, and writes nothing on this one any more", "give --data the folder into which productid ledger import put it"),
+		is(registry.ErrNotImported, Failure, "not_imported", "the issuer moves to this ledger, and its channel is not there yet", "run productid ledger import to its end"),
 		is(registry.ErrUnknownIssuer, No, "unknown_issuer", "no issuer has that channel on this ledger", "check the id, and --data or --ledger"),
 		is(secrets.ErrExposed, Failure, "secrets_exposed", "others can read the installation's secrets", "chmod 600 the file; if somebody may have read it, begin a new installation"),
 		is(secrets.ErrNoKey, Failure, "secrets_locked", "the secrets are encrypted, and no key to them was given", "set PRODUCTID_SECRETS_KEY or PRODUCTID_SECRETS_KEY_FILE, or run it where a person can be asked"),

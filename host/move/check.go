@@ -21,10 +21,11 @@ type Plan struct {
 	To     string // origin of the log, or name of the network, for which the channels were ended
 	Size   uint64 // messages
 
-	Issuers, Cards int
-	Unfinished     int          // cards that were never in service
-	Left           []channel.ID // channels that stay behind: of issuers whose secrets are elsewhere, and of their cards
-	Cut            []channel.ID // channels of nobody's cards that end before a message whose payload was removed
+	Issuers    []channel.ID // that go on there
+	Cards      int
+	Unfinished int          // cards that were never in service
+	Left       []channel.ID // channels that stay behind: of issuers whose secrets are elsewhere, and of their cards
+	Cut        []channel.ID // channels of nobody's cards that end before a message whose payload was removed
 
 	policy   ledger.Policy
 	channels map[channel.ID]*passage
@@ -177,7 +178,7 @@ func (c *checking) plan() error {
 			return fmt.Errorf("issuer %v: %w", id, err)
 		}
 	}
-	if c.Issuers == 0 {
+	if len(c.Issuers) == 0 {
 		return ErrNothing
 	}
 	for id := range c.states.cards {
@@ -207,7 +208,7 @@ func (c *checking) planIssuer(id channel.ID) error {
 		return fmt.Errorf("%w: %s", ErrNotMoved, whereIs(issuer.Moved, issuer.Place))
 	}
 	c.To = issuer.Place
-	c.Issuers++
+	c.Issuers = append(c.Issuers, id)
 	c.channels[id].issuer = true
 	c.goesAlong(id, true, func() (*channel.Author, error) { return c.authors.Issuer(id) })
 	return nil

@@ -188,8 +188,8 @@ func (i *importing) record(ctx context.Context, p *passage, m channel.Message) e
 
 // goOn lets the channels go on that were ended for this ledger: the issuers' before their cards'.
 func (i *importing) goOn() error {
-	issuers := i.moving[:i.Issuers]
-	for _, some := range [][]*passage{issuers, i.moving[i.Issuers:]} {
+	n := len(i.Issuers)
+	for _, some := range [][]*passage{i.moving[:n], i.moving[n:]} {
 		if err := each(i.ctx, some, i.goOnOne); err != nil {
 			return err
 		}

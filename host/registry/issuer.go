@@ -17,6 +17,10 @@ type Lister interface {
 	List(ctx context.Context, ids ...channel.ID) error
 }
 
+// ErrNotImported says that an issuer's channel was opened on another ledger and is not here yet: a second opening would be a second
+// message of its number.
+var ErrNotImported = errors.New("the issuer's channel has not come from its former ledger yet")
+
 // CheckOpening refuses a name and an address that no issuer's opening can hold. The error is record.ErrMalformed.
 func CheckOpening(name, url string) error {
 	log := strings.Repeat("l", 253) // its name is not known yet: room for a long one
@@ -44,6 +48,9 @@ func openIssuer(ctx context.Context, l ledger.Ledger, list Lister, i secrets.Iss
 		return ledger.Record(ctx, l, first[0].Message) // identical bytes: the first receipt
 	case err != nil && !errors.Is(err, ledger.ErrNoChannel):
 		return ledger.Receipt{}, err
+	}
+	if i.Moved {
+		return ledger.Receipt{}, ErrNotImported
 	}
 	if err := list.List(ctx, author.Channel()); err != nil {
 		return ledger.Receipt{}, err

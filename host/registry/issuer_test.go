@@ -47,6 +47,22 @@ func (l *lossy) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, 
 	return r, err
 }
 
+func TestAnIssuerThatComesFromElsewhereIsNotOpenedAnew(t *testing.T) {
+	i, l := newIssuer(t), newLedger(t)
+	i.Moved = true
+	_, err := registry.OpenIssuer(t.Context(), l, l, i)
+	require.ErrorIs(t, err, registry.ErrNotImported)
+	_, err = l.Head(t.Context(), i.Author().Channel())
+	require.ErrorIs(t, err, ledger.ErrNoChannel)
+	i.Moved = false
+	first, err := registry.OpenIssuer(t.Context(), l, l, i)
+	require.NoError(t, err)
+	i.Moved = true
+	again, err := registry.OpenIssuer(t.Context(), l, l, i)
+	require.NoError(t, err, "it is there")
+	assert.Equal(t, first.Hash, again.Hash)
+}
+
 func TestAnIssuerIsOpenedOnce(t *testing.T) {
 	s, ctx := newIssuer(t), context.Background()
 	for name, l := range map[string]*lossy{

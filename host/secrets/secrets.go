@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 // Secrets is all that an installation has which the ledger has not.
@@ -32,6 +33,8 @@ type Secrets struct {
 	Unbegun bool
 	// Keys are the installation's further keys, by their purpose.
 	Keys map[string]channel.Seed
+	// Former is whom to trust for what was recorded before the installation moved to its ledger; it trusts nobody when it never did.
+	Former ledger.Policy
 }
 
 // Issuer is one organisation that the installation writes for. None of its seeds follows from another.
@@ -42,6 +45,7 @@ type Issuer struct {
 	Seed    channel.Seed // of its own channel
 	Next    channel.Seed // of the channel that may succeed it; the opening commits to it
 	Taps    channel.Seed // the master of its cards' channels
+	Moved   bool         // its channel was opened on another ledger, and comes from there: it is not opened anew
 }
 
 // New makes the secrets of a new installation, whose log has this origin, and of its first issuer. They are Unbegun.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 // The versions of the text. The first holds one issuer, without its name, whose cards have their channels under the master.
@@ -30,6 +31,7 @@ type (
 		Log     string              `json:"log"`
 		Issuers []issuerText        `json:"issuers"`
 		Keys    map[string]seedText `json:"keys,omitempty"`
+		Former  *ledger.Policy      `json:"former,omitempty"`
 	}
 	issuerText struct {
 		Created time.Time `json:"created"`
@@ -38,6 +40,7 @@ type (
 		Seed    seedText  `json:"seed"`
 		Next    seedText  `json:"next"`
 		Taps    seedText  `json:"tapMaster"`
+		Moved   bool      `json:"moved,omitempty"`
 	}
 	textV1 struct {
 		Version    int       `json:"version"`
@@ -65,9 +68,9 @@ func (s *seedText) UnmarshalText(text []byte) error {
 
 // text is what a file of secrets holds, always of the newest version.
 func (s Secrets) text() ([]byte, error) {
-	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Master: seedText(s.Master), Log: string(s.Log)}
+	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Master: seedText(s.Master), Log: string(s.Log), Former: s.former()}
 	for _, i := range s.Issuers {
-		file.Issuers = append(file.Issuers, issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps)})
+		file.Issuers = append(file.Issuers, issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps), i.Moved})
 	}
 	for purpose, key := range s.Keys {
 		if file.Keys == nil {
@@ -126,7 +129,13 @@ func parseNewest(text []byte) (Secrets, error) {
 	}
 	s := Secrets{Created: file.Created, Unbegun: file.Unbegun, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
 	for _, i := range file.Issuers {
-		s.Issuers = append(s.Issuers, Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps)})
+		s.Issuers = append(s.Issuers, Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps), i.Moved})
+	}
+	if file.Former != nil {
+		if err := file.Former.Check(); err != nil {
+			return Secrets{}, fmt.Errorf("whom to trust for former ledgers: %w", err)
+		}
+		s.Former = *file.Former
 	}
 	for purpose, key := range file.Keys {
 		if s.Keys == nil {
