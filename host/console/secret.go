@@ -22,7 +22,8 @@ func (c *Console) AskSecret(ctx context.Context, prompt string) (string, error) 
 		return "", ErrNotAsked
 	}
 	file, _ := c.terminal.(interface{ Fd() uintptr }) // or it would not be asked
-	before, err := term.GetState(int(file.Fd()))
+	terminal := int(file.Fd())                        // taken once: what is left behind must not touch the file any more
+	before, err := term.GetState(terminal)
 	if err != nil {
 		return "", fmt.Errorf("reading what is typed: %w", err)
 	}
@@ -32,10 +33,10 @@ func (c *Console) AskSecret(ctx context.Context, prompt string) (string, error) 
 	}
 	got := make(chan answer, 1)
 	go func() { // a read from a terminal cannot be interrupted, so it is left behind
-		line, err := term.ReadPassword(int(file.Fd()))
+		line, err := term.ReadPassword(terminal)
 		got <- answer{line, err}
 	}()
-	awaitChange(int(file.Fd()), *before) // what is typed at the prompt must not show
+	awaitChange(terminal, *before) // what is typed at the prompt must not show
 	c.mu.Lock()
 	c.clear()
 	io.WriteString(c.err, Clean(prompt))
@@ -43,7 +44,7 @@ func (c *Console) AskSecret(ctx context.Context, prompt string) (string, error) 
 	defer io.WriteString(c.err, "\n")
 	select {
 	case <-ctx.Done():
-		return "", errors.Join(fmt.Errorf("waiting for an answer: %w", ctx.Err()), term.Restore(int(file.Fd()), before))
+		return "", errors.Join(fmt.Errorf("waiting for an answer: %w", ctx.Err()), term.Restore(terminal, before))
 	case a := <-got:
 		if a.err != nil {
 			return "", fmt.Errorf("reading what is typed: %w", a.err)
