@@ -71,6 +71,22 @@ func TestASecondImplementationSaysTheSame(t *testing.T) {
 	}
 }
 
+// TestTheSecondImplementationTrustsNobodyByMistake: under policies that Policy.Check refuses it believes no more than this package.
+func TestTheSecondImplementationTrustsNobodyByMistake(t *testing.T) {
+	interpreter := python(t)
+	n := newTangle(t, 1)
+	nobody := n.policy()
+	nobody.Coordinators[0].Threshold, nobody.Coordinators[0].Keys = 0, []string{}
+	w := tapped(t, 1)
+	data, twice := w.witnessed()
+	twice.Witnesses[1] = twice.Witnesses[0]
+	for _, j := range []judged{{"nobody's signature", n.make(), nobody, n.now()}, {"one witness twice", data, twice, w.now}} {
+		_, err := Verify(j.data, j.policy, j.now)
+		require.Error(t, err, j.name)
+		assert.Equal(t, "invalid_proof", askPython(t, interpreter, []judged{j})[0]["class"], j.name)
+	}
+}
+
 // askPython runs the script on bundles that share policy and time.
 func askPython(t *testing.T, interpreter string, group []judged) (answers []map[string]any) {
 	dir := t.TempDir()

@@ -122,6 +122,9 @@ func (p *stardustPart) verify(policy ledger.Policy, entries []*entry) (verdict, 
 	var network uint64
 	for i, e := range entries {
 		at := e.block.milestone
+		if e.block.path.Size != e.block.path.Normal().Size { // a proof has one form
+			return v, fmt.Errorf("path of leaf %d of %d is not the least: %w", e.block.path.Index, e.block.path.Size, ledger.ErrInvalidProof)
+		}
 		state, err := ledger.StardustProof{Path: e.block.path, Milestone: p.raw[at], Block: e.block.raw}.Open(e.message)
 		if err != nil {
 			return v, err

@@ -210,6 +210,7 @@ func badTangles(t testing.TB) []bad {
 		changed("invalid_proof", "a path too short", func(f *file) { p := &f.taps[1].block.path; p.Hashes = p.Hashes[1:] }),
 		changed("invalid_proof", "a path changed", func(f *file) { f.taps[1].block.path.Hashes[0][0] ^= 1 }),
 		changed("invalid_proof", "an index beyond the size", func(f *file) { f.taps[4].block.path.Index = 9 }),
+		changed("invalid_proof", "a size with the same turns that is not the least", func(f *file) { f.opening.block.path.Size++ }),
 		changed("invalid_proof", "a size of zero", func(f *file) { f.taps[4].block.path.Size = 0 }),
 		changed("bad_signature", "the newest taps kept back on a network", func(f *file) { f.taps, f.stardust.raw = f.taps[:3], f.stardust.raw[:4] }),
 		under("invalid_proof", "under a policy with another network", func(p *ledger.Policy) { p.Coordinators[0].Network = "another" }),
