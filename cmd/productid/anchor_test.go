@@ -53,6 +53,8 @@ func TestAnchoredOnStardust(t *testing.T) {
 	out, _ = m.run(console.OK, "bundle", "verify", file, "--policy", policy)
 	assert.Contains(t, out, ", final\n")
 
+	_, talk := m.run(console.Failure, "bundle", "export", "--phase", "anchored", "--", card)
+	assert.Contains(t, talk, "productid ledger anchor")
 	final := len(copyFile(t, file))
 	begin := time.Now()
 	out, _ = m.run(console.OK, anchored("ledger", "anchor")...)

@@ -167,6 +167,7 @@ func ofLedgers() []entry {
 		is(move.ErrTaken, Failure, "channel_taken", "the channel goes on otherwise on this ledger", "somebody else writes with these secrets: find out who, and trust no answer about that card"),
 		is(move.ErrDoubtful, No, "export_doubtful", "the file says other things than its proofs", "do not use it; export the ledger again"),
 		is(move.ErrMalformed, No, "malformed", "malformed: it is no export that is whole", "export the ledger again"),
+		is(ledger.ErrNoPhase, Failure, "no_phase", "messages of this ledger do not get that far", "ask for an earlier --phase; witnesses come with productid ledger serve --witness, an anchor with productid ledger anchor"),
 		is(ledger.ErrNotListed, Failure, "not_listed", "the channel is not admitted to this ledger", "register the card with productid card personalise"),
 		is(ledger.ErrNoChannel, No, "no_channel", "this ledger has no message of that channel", "check the id, and --data or --ledger"),
 		is(ledger.ErrNoMessage, No, "no_message", "the channel ends before that number", "productid channel read shows how far it goes"),

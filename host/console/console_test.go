@@ -256,6 +256,7 @@ func TestCodesAndExitsAreStable(t *testing.T) {
 		{fmt.Errorf("following: %w: %w", registry.ErrOtherHistory, ledger.ErrNoPosition), "other_history", Failure},
 		{fmt.Errorf("log contradicts its anchor: %w: %w", ledger.ErrUnavailable, tlog.ErrForked), "forked", Failure},
 		{fmt.Errorf("anchoring: %w: %w", anchor.ErrUnreachable, ledger.ErrUnavailable), "anchor_unreachable", Unreachable},
+		{fmt.Errorf("awaiting anchored: %w", ledger.ErrNoPhase), "no_phase", Failure},
 		{errors.Join(anchor.ErrForgot, anchor.ErrUnreachable), "anchor_forgot", Failure},
 		{validation.ErrRetryKey, "short_key", Usage},
 		{ledger.ErrNoPosition, "other_history", Failure},
