@@ -198,6 +198,33 @@ func TestWitnessAloneStopsNoLog(t *testing.T) {
 	}
 }
 
+// Each history begins with the empty tree, and with whatever the log itself showed: who shows that again shows no other one.
+func TestWitnessThatShowsAnEarlierCheckpointStopsNoLog(t *testing.T) {
+	l := newLog(t)
+	checkpoint := func() []byte {
+		text, err := l.Checkpoint(t.Context())
+		require.NoError(t, err)
+		return text
+	}
+	empty := checkpoint()
+	extend(t, l, author(1), 3, "body")
+	early := checkpoint()
+	extend(t, l, author(1), 3, "more")
+	for _, shown := range [][]byte{empty, early, checkpoint()} {
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				rw.WriteHeader(http.StatusUnprocessableEntity)
+				return
+			}
+			_, _ = rw.Write(shown)
+		}))
+		err := publisher(t, l, Asked{server.URL, witnessSigner().VerifierKey()}).Publish(t.Context())
+		assert.ErrorIs(t, err, ErrInconsistent)
+		assert.NotErrorIs(t, err, tiles.ErrRewritten)
+		server.Close()
+	}
+}
+
 func TestTwoPublishersAreNotAFork(t *testing.T) {
 	l := newLog(t)
 	asked, _ := witnessed(t)

@@ -279,3 +279,16 @@ func FuzzRequest(f *testing.F) {
 		require.LessOrEqual(t, len(r.Proof), maxProof)
 	})
 }
+
+// Anybody can put a line below a checkpoint that he brings: what a witness keeps and shows has none of strangers.
+func TestWitnessKeepsNoStrangersLine(t *testing.T) {
+	w, s := openWitness(t, filepath.Join(t.TempDir(), "witness.db")), growTrees(3, 3, "leaf")
+	r := s.request(0, 3)
+	alone := bytes.Clone(r.Checkpoint)
+	r.Checkpoint = append(r.Checkpoint, "— stranger.example AAAAAAAAAAAAAAAA\n"...)
+	line, err := w.Add(t.Context(), r)
+	require.NoError(t, err)
+	kept, err := w.Latest(t.Context(), origin)
+	require.NoError(t, err)
+	assert.Equal(t, string(alone)+string(line), string(kept))
+}
