@@ -97,8 +97,7 @@ func readPrivate(path string) ([]byte, error) {
 	}
 	const others fs.FileMode = 0o077
 	if mode := info.Mode().Perm(); mode&others != 0 {
-		return nil, fmt.Errorf("%s: %w (mode %04o): make it private with chmod 600, and if others may have read it, make new secrets",
-			path, ErrExposed, mode)
+		return nil, fmt.Errorf("%s: %w (mode %04o)", path, ErrExposed, mode)
 	}
 	return readAll(f)
 }
