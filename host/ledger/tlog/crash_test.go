@@ -279,3 +279,16 @@ func thirtyProcesses(t *testing.T, fresh func(testing.TB) string) {
 	requireClean(t, openAt(t, path))
 	t.Logf("%d processes, %d numbers, one winner each, %d told who won", processes, numbers, len(lost))
 }
+
+// A batch of which nobody knows whether it was committed leaves its frontier in memory. Where it was not, and another process has
+// filled the place with as many leaves of its own, that is the frontier of a tree that is none.
+func TestFrontierOfATreeThatWasNotCommittedIsNotUsed(t *testing.T) {
+	l, o := openWith(t, newPath(t), options(t)), options(t)
+	write(t, l, author(0), 3)
+	lost := openWith(t, newPath(t), o)
+	write(t, lost, author(1), 3)
+	require.Equal(t, lost.frontier.tree.Size, l.frontier.tree.Size)
+	l.frontier = lost.frontier
+	write(t, l, author(2), 2)
+	requireClean(t, l)
+}
