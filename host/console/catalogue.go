@@ -108,7 +108,7 @@ func ofNetworks() []entry {
 	return []entry{
 		is(stardust.ErrNoFunds, Failure, "no_funds", "the funding address cannot pay another channel's deposit; nothing was written", "send tokens to the address that productid ledger info shows, then run it again"),
 		is(stardust.ErrOtherNetwork, Failure, "other_network", "the archive is another network's or issuer's, or the nodes have lost what it has seen", "check --ledger, --funding-key and --data: they belong together"),
-		is(stardust.ErrMissing, Failure, "history_missing", "a part of the history is neither in the archive nor on the nodes", "productid ledger import fills it from another installation's export"),
+		is(stardust.ErrMissing, Failure, "history_missing", "a part of the history is neither in the archive nor on the nodes", "put the archive (archive.db in the data folder) back from its backup, or name a node that still has the history"),
 		is(stardust.ErrNoAuthor, Failure, "no_author", "the channel's secrets are not here, so nobody can sign its transaction", "write where the channel's secrets are"),
 		is(stardust.ErrRefused, Failure, "refused", "the network refused the transaction for good; the number is free", "run it again"),
 	}
