@@ -361,3 +361,16 @@ func TestEveryBadBundleIsRefused(t *testing.T) {
 	t.Log(len(all), "bad bundles")
 	assert.GreaterOrEqual(t, len(all), 110)
 }
+
+// TestAMessageAtAnothersPlaceIsNotRecorded: the last leaf stands for one message, and the second one there would be proved by nothing.
+func TestAMessageAtAnothersPlaceIsNotRecorded(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	f, err := parse(w.make(Options{}))
+	require.NoError(t, err)
+	r := f.registration
+	f.taps = []entry{{raw: w.taps.Say(recordtest.Body(recordtest.InService(3))).Bytes(), index: r.index, time: r.time}}
+	_, err = w.verify(f.marshal())
+	require.ErrorIs(t, err, ledger.ErrInvalidProof)
+	require.ErrorContains(t, err, "two messages at index")
+}

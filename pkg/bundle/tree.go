@@ -42,7 +42,7 @@ func root(size uint64, leaves []leafHash, hashes []tlog.Hash) (tlog.Hash, error)
 	}
 	p := proof{leaves, hashes}
 	h, err := p.hash(part{0, size})
-	if err == nil && len(p.hashes) > 0 {
+	if err == nil && len(p.hashes)+len(p.leaves) > 0 {
 		err = errTree
 	}
 	return h, err

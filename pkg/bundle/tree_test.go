@@ -104,6 +104,7 @@ func TestTreeRefuses(t *testing.T) {
 		"a hash too many":         parts{}.add(2, 5, append(hashes, hashes[0])),
 		"a leaf nobody proved":    second(parts{}.prove(5, []uint64{1})),
 		"no leaf":                 second(root(5, nil, hashes)),
+		"a last leaf twice":       second(root(3, []leafHash{{2, tlog.Hash{}}, {2, tlog.Hash{1}}}, []tlog.Hash{{}})),
 		"a last leaf beyond":      second(root(5, []leafHash{{5, tlog.Hash{}}}, hashes)),
 		"the tree of 2^63 leaves": second(root(1<<63, []leafHash{{1 << 62, tlog.Hash{}}}, nil)),
 	} {
