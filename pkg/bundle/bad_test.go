@@ -344,7 +344,7 @@ func (w *world) anchoredBy(name string, s ledger.Signer, in, body string) bad {
 		return ledger.Evidence{Message: m, Proof: r.Proof}, nil
 	}
 	policy := w.policy
-	if in != "log.example/third" {
+	if in != "log.example/third" && in != origin {
 		policy.Logs = append(policy.Logs[:1:1], ledger.LogKey{Origin: in, Key: s.VerifierKey()})
 	}
 	return bad{name, "invalid_proof", w.make(o), policy, w.now}

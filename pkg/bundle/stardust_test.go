@@ -194,6 +194,9 @@ func badTangles(t testing.TB) []bad {
 		text("an anchor of a network", `"stardust":`, `"anchor":{"message":{"index":0,"time":0,"message":""},"log":{"checkpoint":"","hashes":""}},"stardust":`),
 		changed("malformed", "a milestone that is not there", func(f *file) { f.taps[4].block.milestone = 5 }),
 		changed("malformed", "a milestone that nobody needs", func(f *file) { f.stardust.raw = append(f.stardust.raw, f.stardust.raw[4]) }),
+		changed("malformed", "a later milestone that nobody needs", func(f *file) {
+			f.stardust.raw = append(f.stardust.raw, stardusttest.Milestone(t, 5_000_000, w.now(), stardusttest.Blocks(nil, 0, 1), nil, w.keys...))
+		}),
 		changed("malformed", "milestones exchanged", func(f *file) {
 			f.stardust.raw[0], f.stardust.raw[1] = f.stardust.raw[1], f.stardust.raw[0]
 			f.opening.block.milestone, f.registration.block.milestone = 1, 0
