@@ -40,6 +40,9 @@ func (c Card) follow(r Record, number uint64) (Card, Reason) {
 	if c.State == StateMoved {
 		return c.goOn(r)
 	}
+	if c.State == StateLost {
+		return c.followLost(r, number)
+	}
 	switch v := r.Value.(type) {
 	case nil:
 		return c.followUnknown(r), ReasonUnknownKind
@@ -53,6 +56,8 @@ func (c Card) follow(r Record, number uint64) (Card, Reason) {
 		return c.move(v)
 	case ChannelContinued:
 		return c, ReasonNotMoved
+	case CardReinstated:
+		return c, ReasonNotLost
 	}
 	return c, ReasonWrongChannel
 }
@@ -120,7 +125,8 @@ func (b Tap) isSigned(key tap.Key) bool {
 // newer writer revoked. It never counts back, and puts no card into service that was not.
 func (c Card) followUnknown(r Record) Card {
 	head, err := r.tapHead()
-	if err != nil || head.Last < c.Last || c.State == "" {
+	out := c.State == "" || c.State == StateLost && head.State != StateRevoked
+	if err != nil || head.Last < c.Last || out {
 		return c
 	}
 	c.Last, c.State, c.Settings = head.Last, head.State, head.Settings

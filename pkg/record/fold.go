@@ -36,6 +36,11 @@ const (
 	ReasonBadSignature  Reason = "bad_signature"  // the card did not sign this tap
 	ReasonMovedChannel  Reason = "channel_moved"  // the channel has ended here, its author goes on elsewhere
 	ReasonNotMoved      Reason = "not_moved"      // a continuation of what did not move
+	ReasonNotLost       Reason = "not_lost"       // a reinstatement of a card whose history is known
+	ReasonHistoryLost   Reason = "history_lost"   // the card has not been reinstated
+
+	// ReasonBadRegistration: what is carried over is no registration on a channel that the issuer's succeeded.
+	ReasonBadRegistration Reason = "bad_registration"
 )
 
 // Fold takes the next message of a ledger into account. Messages of one channel are to come in the order of their numbers; a
@@ -65,21 +70,27 @@ func Fold(s States, e ledger.Entry) error {
 	return foldOther(s, e)
 }
 
-// foldOther opens an issuer, when that is what the first message of a public channel says.
+// foldOther opens an issuer, when that is what the first message of a public channel says, and proves if it is to succeed another.
 func foldOther(s States, e ledger.Entry) error {
 	if e.Message.Number() != 0 {
 		return s.Ignore(e)
 	}
 	r, reason := readRecord(e.Message)
-	opened, isOpening := r.Value.(IssuerOpened)
-	if reason != "" || !isOpening {
+	if reason != "" {
 		return s.Ignore(e)
 	}
 	at := refOf(e)
-	return s.PutIssuer(Issuer{
-		Channel: at.Channel, Name: opened.Name, URL: opened.URL, Log: opened.Log, Network: opened.Network, Next: opened.Next,
-		Opened: at, Head: at,
-	})
+	switch v := r.Value.(type) {
+	case IssuerOpened:
+		return s.PutIssuer(Issuer{
+			Channel: at.Channel, Name: v.Name, URL: v.URL, Log: v.Log, Network: v.Network, Next: v.Next, Opened: at, Head: at,
+		})
+	case IssuerSucceeded:
+		if issuer, proved := v.succeed(e); proved {
+			return s.PutIssuer(issuer)
+		}
+	}
+	return s.Ignore(e)
 }
 
 // foldIssuer registers a card, when that is what the message says and proves.
@@ -117,7 +128,7 @@ func foldIssuerRecord(s States, issuer Issuer, r Record, e ledger.Entry) (Issuer
 	switch v := r.Value.(type) {
 	case nil:
 		return issuer, ReasonUnknownKind, nil
-	case IssuerOpened:
+	case IssuerOpened, IssuerSucceeded:
 		return issuer, ReasonOpenedTwice, nil
 	case IssuerMoved:
 		issuer.Place, issuer.Moved = v.To, true
@@ -126,15 +137,25 @@ func foldIssuerRecord(s States, issuer Issuer, r Record, e ledger.Entry) (Issuer
 		return issuer, ReasonNotMoved, nil
 	case CardRegistered:
 		card, reason := v.prove(e)
-		if reason != "" {
-			return issuer, reason, nil
-		}
-		if reason, err := findTaken(s, card); reason != "" || err != nil {
-			return issuer, reason, err
-		}
-		return issuer, "", s.PutCard(card, r)
+		reason, err := list(s, card, reason, r)
+		return issuer, reason, err
+	case CardCarried:
+		card, reason := v.prove(issuer, e)
+		reason, err := list(s, card, reason, r)
+		return issuer, reason, err
 	}
 	return issuer, ReasonWrongChannel, nil
+}
+
+// list stores a card that r lists, unless there is a reason against it.
+func list(s States, card Card, reason Reason, r Record) (Reason, error) {
+	if reason != "" {
+		return reason, nil
+	}
+	if reason, err := findTaken(s, card); reason != "" || err != nil {
+		return reason, err
+	}
+	return "", s.PutCard(card, r)
 }
 
 // findTaken says whether card's id or tap channel is another's: the first registration in a ledger stands.

@@ -28,8 +28,11 @@ const (
 	KindIssuerOpened     = "issuer.opened"
 	KindIssuerMoved      = "issuer.moved"
 	KindIssuerContinued  = "issuer.continued"
+	KindIssuerSucceeded  = "issuer.succeeded"
 	KindCardRegistered   = "card.registered"
 	KindCardInService    = "card.in_service"
+	KindCardCarried      = "card.carried"
+	KindCardReinstated   = "card.reinstated"
 	KindTap              = "tap"
 	KindCardConfigured   = "card.configured"
 	KindChannelMoved     = "channel.moved"
@@ -44,6 +47,10 @@ const (
 	StateCompleted = "completed"
 	StateRevoked   = "revoked"
 	StateMoved     = "moved"
+
+	// StateLost is no state that a channel says: it is that of a card whose newest taps nobody knows any more, until it is
+	// reinstated.
+	StateLost = "lost"
 )
 
 var (
@@ -101,8 +108,14 @@ func parseValue(o object, kind string) (any, error) {
 		return read[IssuerMoved](o)
 	case KindIssuerContinued:
 		return read[IssuerContinued](o)
+	case KindIssuerSucceeded:
+		return read[IssuerSucceeded](o)
 	case KindCardRegistered:
 		return read[CardRegistered](o)
+	case KindCardCarried:
+		return read[CardCarried](o)
+	case KindCardReinstated:
+		return read[CardReinstated](o)
 	case KindCardInService:
 		return read[CardInService](o)
 	case KindTap:
@@ -185,6 +198,8 @@ func (r Record) tapHead() (TapHead, error) {
 	case Tap:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case CardInService:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
+	case CardReinstated:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case CardConfigured:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings.String()}, nil

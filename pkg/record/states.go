@@ -58,6 +58,10 @@ type Issuer struct {
 	// channel has ended and was not continued there as far as it was folded.
 	Place string `json:"place,omitempty"`
 	Moved bool   `json:"moved,omitempty"`
+	// Previous are the channels that this one succeeded because their newest messages were lost, the newest first, and Since is
+	// until when the history of the newest is known. Both are zero of an issuer that lost nothing.
+	Previous []channel.ID `json:"previous,omitempty"`
+	Since    time.Time    `json:"since,omitzero"`
 }
 
 // IsOn reports whether the issuer lists its cards on the ledger with this origin, and not only on another that it moved to. Of an
@@ -85,6 +89,10 @@ type Card struct {
 	Recorded   uint64 // number of taps
 	Place      string // where the channel moved last: origin of the log, or name of the network; "" when it never did
 	Was        string // the state before, of a card that moved and was not continued as far as it was folded
+	// Previous is the issuer's channel that registered a card which was carried over to Issuer, and Since until when its history there
+	// is known; both are zero of a card that was not. Its Registered is then where it was carried over.
+	Previous channel.ID
+	Since    time.Time
 }
 
 // On returns the card as a reader of the ledger with this origin has to take it. Anybody can copy to a ledger what follows on the
@@ -118,9 +126,12 @@ func (c Card) MarshalJSON() ([]byte, error) {
 		Recorded   uint64     `json:"recorded"`
 		Place      string     `json:"place,omitempty"`
 		Was        string     `json:"was,omitempty"`
+		Previous   channel.ID `json:"previous,omitzero"`
+		Since      time.Time  `json:"since,omitzero"`
 	}{
 		c.ID, c.Key.Algorithm().String(), c.Key.Bytes(), c.Issuer, c.Taps, c.Template.Prefix, c.Template.Middle,
 		c.Subject, c.GTIN, c.Lot, c.Serial, c.Registered, c.Head, c.Last, c.State, c.Settings, c.Recorded, c.Place, c.Was,
+		c.Previous, c.Since,
 	})
 }
 
