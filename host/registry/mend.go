@@ -126,7 +126,7 @@ func (s *states) restore(values []any) (record.Card, error) {
 	if err := s.checkBucket(id); err != nil {
 		return record.Card{}, err
 	}
-	card, found, err := s.r.registration(s.caller, channel.ID(issuer), uint64(number), id)
+	card, found, err := s.registration(channel.ID(issuer), uint64(number), id)
 	if err != nil || found {
 		return card, err
 	}
@@ -134,8 +134,8 @@ func (s *states) restore(values []any) (record.Card, error) {
 }
 
 // registration folds one message of an issuer's channel by itself.
-func (r *Registry) registration(ctx context.Context, issuer channel.ID, number uint64, id tap.CardID) (record.Card, bool, error) {
-	entries, err := r.o.Ledger.Range(ctx, issuer, number, 1)
+func (s *states) registration(issuer channel.ID, number uint64, id tap.CardID) (record.Card, bool, error) {
+	entries, err := s.r.o.Ledger.Range(s.caller, issuer, number, 1)
 	if errors.Is(err, ledger.ErrNoChannel) || err == nil && len(entries) == 0 {
 		return record.Card{}, false, nil
 	}
@@ -143,8 +143,9 @@ func (r *Registry) registration(ctx context.Context, issuer channel.ID, number u
 		return record.Card{}, false, fmt.Errorf("reading the registration of card %v: %w", id, err)
 	}
 	e, alone := entries[0], record.NewMap()
-	before := record.Ref{Channel: issuer, Number: number - 1, Hash: e.Message.Prev()}
-	if err := alone.PutIssuer(record.Issuer{Channel: issuer, Head: before}); err != nil {
+	before := record.Issuer{Channel: issuer, Head: record.Ref{Channel: issuer, Number: number - 1, Hash: e.Message.Prev()}}
+	before.Previous, before.Since = s.issuers[issuer].Previous, s.issuers[issuer].Since
+	if err := alone.PutIssuer(before); err != nil {
 		return record.Card{}, false, err
 	}
 	if err := record.Fold(alone, e); err != nil {

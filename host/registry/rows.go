@@ -24,6 +24,9 @@ type cardRow struct {
 func (c *cardRow) rewind() {
 	c.Head, c.Last, c.State, c.Settings, c.Recorded = record.Ref{}, c.proof, "", "", 0
 	c.Place, c.Was = "", ""
+	if !c.Since.IsZero() {
+		c.State = record.StateLost
+	}
 	c.retries, c.changed = sum{}, true
 }
 
@@ -36,11 +39,11 @@ func (c *cardRow) next() uint64 {
 }
 
 const (
-	cardColumns = "id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac"
+	cardColumns = "id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, previous, since, mac"
 	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, place, was, mac"
 
 	issuerColumns = `channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
-	head_number, head_hash, head_index, head_ms, place, moved, mac`
+	head_number, head_hash, head_index, head_ms, place, moved, previous, since, mac`
 
 	metaColumns      = "one, position, newest, ignored, catalogue, mac"
 	rejectionColumns = "idx, channel, number, kind, reason"
@@ -80,7 +83,7 @@ func (c *cardRow) cardValues() []any {
 	at := c.Registered
 	return []any{
 		c.ID[:], int64(c.Key.Algorithm()), c.Key.Bytes(), c.Issuer[:], c.Taps[:], c.Template.Prefix, c.Template.Middle, c.Subject,
-		c.GTIN, c.Lot, c.Serial, int64(c.proof), int64(at.Number), at.Hash[:], int64(at.Index), at.Time.UnixMilli(),
+		c.GTIN, c.Lot, c.Serial, int64(c.proof), int64(at.Number), at.Hash[:], int64(at.Index), at.Time.UnixMilli(), lineText(c.line()), sinceMilli(c.Since),
 	}
 }
 
@@ -102,6 +105,9 @@ func (c *cardRow) setCard(v []any) (err error) {
 	c.Subject, c.GTIN, c.Lot, c.Serial = v[7].(string), v[8].(string), v[9].(string), v[10].(string)
 	c.proof = uint32(v[11].(int64))
 	c.Registered = refFrom(c.Issuer, v[12:16])
+	if line := lineFrom(v[16].(string)); len(line) > 0 {
+		c.Previous, c.Since = line[0], sinceFrom(v[17].(int64))
+	}
 	return nil
 }
 
@@ -121,6 +127,7 @@ func issuerValues(i record.Issuer) []any {
 	return []any{
 		i.Channel[:], i.Name, i.URL, i.Log, i.Network, i.Next[:], i.Opened.Hash[:], int64(i.Opened.Index), i.Opened.Time.UnixMilli(),
 		int64(i.Head.Number), i.Head.Hash[:], int64(i.Head.Index), i.Head.Time.UnixMilli(), i.Place, moved,
+		lineText(i.Previous), sinceMilli(i.Since),
 	}
 }
 
@@ -133,6 +140,8 @@ func issuerFrom(v []any) record.Issuer {
 		Head:   refFrom(id, v[9:13]),
 		Place:  v[13].(string),
 		Moved:  v[14].(int64) != 0,
+
+		Previous: lineFrom(v[15].(string)), Since: sinceFrom(v[16].(int64)),
 	}
 }
 
@@ -156,12 +165,14 @@ func refMilli(r record.Ref) int64 {
 	return r.Time.UnixMilli()
 }
 
-// sealedValues are those of a row that its seal is over. Of an issuer or a card that never moved that is all but the last two, which
-// are then empty: so rows hold that were written before anything could move.
-func sealedValues(table string, values []any) []any {
-	behind := len(values) - 2
-	if table != "cards" && values[behind] == "" && (values[behind+1] == "" || values[behind+1] == int64(0)) {
-		return values[:behind]
+// sealedValues are those of a row that its seal is over: all but the pairs of columns behind that say how an issuer or a card moved, or
+// lost its history, where they are empty. So rows hold that were written before that could happen.
+func sealedValues(values []any) []any {
+	for behind := len(values) - 2; behind > 0; behind -= 2 {
+		if values[behind] != "" || values[behind+1] != "" && values[behind+1] != int64(0) {
+			break
+		}
+		values = values[:behind]
 	}
 	return values
 }

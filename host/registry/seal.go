@@ -46,7 +46,7 @@ func (k sealer) seal(table string, values ...any) []byte {
 func (k sealer) sealed(table string, values []any) bool {
 	last := len(values) - 1
 	mac, isBlob := values[last].([]byte)
-	want := k.seal(table, sealedValues(table, values[:last])...)
+	want := k.seal(table, sealedValues(values[:last])...)
 	return isBlob && want != nil && hmac.Equal(mac, want)
 }
 

@@ -253,7 +253,7 @@ func (s *states) flushCard(row *cardRow) error {
 
 // insert writes a row with its seal.
 func (s *states) insert(query, table string, values []any) error {
-	values = append(values, s.r.sealer.seal(table, sealedValues(table, values)...))
+	values = append(values, s.r.sealer.seal(table, sealedValues(values)...))
 	if _, err := s.tx.ExecContext(s.ctx, query, values...); err != nil {
 		return fmt.Errorf("writing a row of %s: %w", table, err)
 	}

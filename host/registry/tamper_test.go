@@ -113,7 +113,7 @@ func alterations() map[string]alteration {
 		"a type":                   {"UPDATE cards SET mac = x'' WHERE id = $1", []any{idA[:]}, "cards", idA.String()},
 		"a card that is gone":      {"DELETE FROM cards WHERE id = $1", []any{idA[:]}, "cards", idA.String()},
 		"all cards gone":           {"DELETE FROM cards", nil, "cards", ""},
-		"an invented card":         {"INSERT INTO cards SELECT $2, alg, key, issuer, x'01', prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac FROM cards WHERE id = $1", []any{idA[:], invented[:]}, "cards", invented.String()},
+		"an invented card":         {"INSERT INTO cards SELECT $2, alg, key, issuer, x'01', prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, mac, previous, since FROM cards WHERE id = $1", []any{idA[:], invented[:]}, "cards", invented.String()},
 		"one card over another":    {"UPDATE cards SET (alg, key, issuer, prefix, middle, number, hash, idx, ms, mac) = (SELECT alg, key, issuer, prefix, middle, number, hash, idx, ms, mac FROM cards WHERE id = $2) WHERE id = $1", []any{idA[:], idB[:]}, "cards", idA.String()},
 		"two ids exchanged":        {"UPDATE cards SET id = CASE id WHEN $1 THEN CAST($2 AS BLOB) ELSE $3 END", []any{idA[:], invented[:], idB[:]}, "cards", ""},
 		"a counter lower":          {"UPDATE heads SET last = 1 WHERE taps = (" + head + ")", []any{idA[:]}, "heads", ""},
@@ -132,7 +132,7 @@ func alterations() map[string]alteration {
 		"the position gone":        {"DELETE FROM meta", nil, "meta", "1"},
 		"an issuer":                {"UPDATE issuers SET name = 'evil'", nil, "issuers", ""},
 		"an issuer that is gone":   {"DELETE FROM issuers", nil, "issuers", ""},
-		"an invented issuer":       {"INSERT INTO issuers SELECT zeroblob(32), name, url, log, network, next, opened_hash, opened_index, opened_ms, head_number, head_hash, head_index, head_ms, mac, place, moved FROM issuers", nil, "issuers", ""},
+		"an invented issuer":       {"INSERT INTO issuers SELECT zeroblob(32), name, url, log, network, next, opened_hash, opened_index, opened_ms, head_number, head_hash, head_index, head_ms, mac, place, moved, previous, since FROM issuers", nil, "issuers", ""},
 	}
 }
 

@@ -26,7 +26,8 @@ type Authors struct {
 
 type issuer struct {
 	*channel.Author
-	taps channel.Seed
+	taps       channel.Seed
+	generation uint32
 }
 
 // named is a channel of a service by what it is for.
@@ -62,7 +63,7 @@ func (a *Authors) Add(i Issuer) {
 	author := i.Author()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.issuers[author.Channel()] = issuer{author, i.Taps}
+	a.issuers[author.Channel()] = issuer{author, i.Taps, i.Generation}
 }
 
 // Issuer returns the author of an issuer's own channel, or ErrElsewhere.
@@ -103,11 +104,11 @@ func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
 }
 
 func (a *Authors) author(name named, word string) (*channel.Author, error) {
-	known, taps, err := a.recall(name)
+	known, of, err := a.recall(name)
 	if known != nil || err != nil {
 		return known, err
 	}
-	seed := channel.DeriveSeed(taps, 0, "card/"+name.card.String()+"/"+word)
+	seed := channel.DeriveSeed(of.taps, of.generation, "card/"+name.card.String()+"/"+word)
 	author := channel.NewAuthor(seed, name.mode) // beside the lock: this is what takes the time
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,20 +116,20 @@ func (a *Authors) author(name named, word string) (*channel.Author, error) {
 }
 
 // recall returns an author who was made lately, else nil and what to make him of.
-func (a *Authors) recall(name named) (*channel.Author, channel.Seed, error) {
+func (a *Authors) recall(name named) (*channel.Author, issuer, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i, here := a.issuers[name.issuer]
 	if !here {
-		return nil, channel.Seed{}, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
+		return nil, issuer{}, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
 	}
 	if author := a.newer.byName[name]; author != nil {
-		return author, i.taps, nil
+		return author, i, nil
 	}
 	if author := a.older.byName[name]; author != nil {
-		return a.keep(name, author), i.taps, nil
+		return a.keep(name, author), i, nil
 	}
-	return nil, i.taps, nil
+	return nil, i, nil
 }
 
 // keep puts an author among the newest, unless another goroutine did so just now.

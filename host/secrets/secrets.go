@@ -27,10 +27,14 @@ type Secrets struct {
 	Created time.Time    // UTC, whole milliseconds
 	Master  channel.Seed // of the keys that protect the caches and mark retries; of cards' channels only those of a first version follow from it, and the log's anchor does
 	Log     LogKey       // of the installation's own log
+	Lost    []LostLog    // the logs before it that were given up; the oldest first
 	Issuers []Issuer     // at least one; the oldest first
 	// Unbegun says that no ledger was begun under them yet, or that whoever began one was killed over it. Else there is one, wherever
 	// it is, and to begin another under the same key would be a fork.
 	Unbegun bool
+	// Resuming says that the log was given up and that the new one does not hold yet what is known of the old one: nothing else is to be
+	// written before it does.
+	Resuming bool
 	// Keys are the installation's further keys, by their purpose.
 	Keys map[string]channel.Seed
 	// Former is whom to trust for what was recorded before the installation moved to its ledger; it trusts nobody when it never did.
@@ -46,6 +50,10 @@ type Issuer struct {
 	Next    channel.Seed // of the channel that may succeed it; the opening commits to it
 	Taps    channel.Seed // the master of its cards' channels
 	Moved   bool         // its channel was opened on another ledger, and comes from there: it is not opened anew
+	// Generation counts how often the issuer lost its history: no channel of its cards from before is written any more.
+	Generation uint32
+	// Previous is the channel that its own one succeeded last; the opening shows it. Zero when it never did.
+	Previous channel.ID
 }
 
 // New makes the secrets of a new installation, whose log has this origin, and of its first issuer. They are Unbegun.

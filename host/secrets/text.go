@@ -24,23 +24,33 @@ const (
 // The text's types print what they hold, so they stay in this file.
 type (
 	textV2 struct {
-		Version int                 `json:"version"`
-		Created time.Time           `json:"created"`
-		Unbegun bool                `json:"unbegun,omitempty"`
-		Master  seedText            `json:"master"`
-		Log     string              `json:"log"`
-		Issuers []issuerText        `json:"issuers"`
-		Keys    map[string]seedText `json:"keys,omitempty"`
-		Former  *ledger.Policy      `json:"former,omitempty"`
+		Version  int                 `json:"version"`
+		Created  time.Time           `json:"created"`
+		Unbegun  bool                `json:"unbegun,omitempty"`
+		Resuming bool                `json:"resuming,omitempty"`
+		Lost     []lostText          `json:"lostLogs,omitempty"`
+		Master   seedText            `json:"master"`
+		Log      string              `json:"log"`
+		Issuers  []issuerText        `json:"issuers"`
+		Keys     map[string]seedText `json:"keys,omitempty"`
+		Former   *ledger.Policy      `json:"former,omitempty"`
 	}
 	issuerText struct {
-		Created time.Time `json:"created"`
-		Name    string    `json:"name"`
-		URL     string    `json:"url,omitempty"`
-		Seed    seedText  `json:"seed"`
-		Next    seedText  `json:"next"`
-		Taps    seedText  `json:"tapMaster"`
-		Moved   bool      `json:"moved,omitempty"`
+		Created    time.Time   `json:"created"`
+		Name       string      `json:"name"`
+		URL        string      `json:"url,omitempty"`
+		Seed       seedText    `json:"seed"`
+		Next       seedText    `json:"next"`
+		Taps       seedText    `json:"tapMaster"`
+		Moved      bool        `json:"moved,omitempty"`
+		Generation uint32      `json:"generation,omitempty"`
+		Previous   *channel.ID `json:"previous,omitempty"`
+	}
+	lostText struct {
+		Key   string    `json:"key"`
+		Lost  time.Time `json:"lost"`
+		Since time.Time `json:"since"`
+		Size  uint64    `json:"messages"`
 	}
 	textV1 struct {
 		Version    int       `json:"version"`
@@ -68,9 +78,16 @@ func (s *seedText) UnmarshalText(text []byte) error {
 
 // text is what a file of secrets holds, always of the newest version.
 func (s Secrets) text() ([]byte, error) {
-	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Master: seedText(s.Master), Log: string(s.Log), Former: s.former()}
+	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Resuming: s.Resuming, Master: seedText(s.Master), Log: string(s.Log), Former: s.former()}
 	for _, i := range s.Issuers {
-		file.Issuers = append(file.Issuers, issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps), i.Moved})
+		one := issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps), i.Moved, i.Generation, nil}
+		if i.Previous != (channel.ID{}) {
+			one.Previous = &i.Previous
+		}
+		file.Issuers = append(file.Issuers, one)
+	}
+	for _, l := range s.Lost {
+		file.Lost = append(file.Lost, lostText(l))
 	}
 	for purpose, key := range s.Keys {
 		if file.Keys == nil {
@@ -127,9 +144,16 @@ func parseNewest(text []byte) (Secrets, error) {
 	if err := decode(text, &file); err != nil {
 		return Secrets{}, err
 	}
-	s := Secrets{Created: file.Created, Unbegun: file.Unbegun, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
+	s := Secrets{Created: file.Created, Unbegun: file.Unbegun, Resuming: file.Resuming, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
 	for _, i := range file.Issuers {
-		s.Issuers = append(s.Issuers, Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps), i.Moved})
+		one := Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps), i.Moved, i.Generation, channel.ID{}}
+		if i.Previous != nil {
+			one.Previous = *i.Previous
+		}
+		s.Issuers = append(s.Issuers, one)
+	}
+	for _, l := range file.Lost {
+		s.Lost = append(s.Lost, LostLog(l))
 	}
 	if file.Former != nil {
 		if err := file.Former.Check(); err != nil {
@@ -182,5 +206,5 @@ func (s Secrets) check() error {
 	if _, err := note.NewSigner(string(s.Log)); err != nil {
 		return errors.New("the log's key is none")
 	}
-	return nil
+	return s.checkLost()
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/sha256"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/productid/productid/pkg/channel"
@@ -42,6 +43,16 @@ func (b IssuerSucceeded) check() error {
 
 // Milliseconds is a time, since 1970, UTC.
 type Milliseconds int64
+
+// UnmarshalJSON reads a number that is written as an integer. The error is ErrMalformed.
+func (m *Milliseconds) UnmarshalJSON(b []byte) error {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return malformed("no time in milliseconds")
+	}
+	*m = Milliseconds(n)
+	return nil
+}
 
 // maxMilliseconds is the end of the year 9999.
 const maxMilliseconds = 253402300799999
