@@ -61,15 +61,15 @@ class Message:  # channel.md
         want(self.number == n and self.prev == prev and self.public, 'broken_chain', f'message {n}')
 ALGORITHMS = {'p256': (1, 64), 'rsa2048': (2, 256), 'ed25519': (3, 64)}  # from here on tap.md and records.md
 ALG, GOES_ON, STATE, NAME = one_of(*ALGORITHMS), *(one_of('in_service', 'completed', 'revoked', *more) for more in ([], ['moved'])), matching('(?s:.+)')
-HEAD, PROOF = dict(last=u32, state=STATE, settings_=lambda v: v == '' or b64(v, 32)), dict(counter=u32, nonce=b64, signature=b64)
+HEAD, PROOF, OPENED = dict(last=u32, state=STATE, settings_=lambda v: v == '' or b64(v, 32)), dict(counter=u32, nonce=b64, signature=b64), dict(name=text, url=text, log_=text, network_=text, next=sized(32))
 KINDS = {
-    'issuer.opened': dict(name=text, url=text, log_=text, network_=text, next=sized(32)),
+    'issuer.opened': OPENED, 'issuer.succeeded': dict(OPENED, previous=sized(32), opening=b64, reason=one_of('history_lost'), since=lambda v: want(type(v) is int and 0 < v <= MAX_MS)),
     'card.registered': dict(
         id=sized(12), alg=ALG, key=b64, prefix=text, middle=text, taps=sized(32), subject=one_of('product', 'place', 'event', 'device', 'actuator'),
         gtin_=text, lot_=text, serial_=text, station=text, operator_=text, applet=members(dict(version=text, cap_=text)), proof=members(PROOF)),
     'issuer.moved': dict(to=NAME), 'issuer.continued': {'from': NAME, 'evidence': sized(32)},
     'channel.moved': dict(HEAD, state=one_of('moved'), to=NAME, was=GOES_ON), 'channel.continued': {**HEAD, 'state': GOES_ON, 'from': NAME, 'evidence': sized(32)},
-    'card.in_service': HEAD, 'card.configured': dict(last=u32, state=STATE, settings=sized(32)),
+    'card.in_service': HEAD, 'card.reinstated': dict(HEAD, proof=members(PROOF)), 'card.carried': dict(registration=b64, taps=sized(32), last=u32), 'card.configured': dict(last=u32, state=STATE, settings=sized(32)),
     'tap': dict(HEAD, i=sized(12), c=matching('[0-9A-F]{8}'), s=b64, alg=ALG, action=text, payload_=lambda v: want(v is not None), payloadHash_=sized(32),
                 skipped_=listed(u32, 2), previous_=sized(32), operator_=text, retry_=text, salt_=b64),
     'settings': dict(productUrl_=matching('(https://[^/@?#]+([/?#].*)?)?'), loginRequired_=truth)}
@@ -77,7 +77,7 @@ def read_record(m, skip=False):  # the record of a message; None of one that is 
     try:
         r = read_json(m.payload)
         members(dict(kind=text, must_=truth))(r) or members(KINDS.get(r['kind'], {}))(r)
-        want(r['kind'] and not (r['kind'] == 'tap' and {'payload', 'payloadHash'} <= set(r))); want(r['kind'] != 'issuer.opened' or r['name'] and bool(r.get('log')) != bool(r.get('network')))
+        want(r['kind'] and not (r['kind'] == 'tap' and {'payload', 'payloadHash'} <= set(r))); want(r['kind'] not in ('issuer.opened', 'issuer.succeeded') or r['name'] and bool(r.get('log')) != bool(r.get('network')))
     except Bad: return None
     return want(skip or r['kind'] in KINDS or not r.get('must'), 'unsupported', 'a record that must be understood') or r
 def template_holds(prefix, middle):
@@ -126,7 +126,7 @@ class Card:
         if kind == 'card.configured': return (not self.state, out), (last != self.last, 'wrong_last'), wrong_state
         if kind == 'channel.moved': return (not self.state, out), (last != self.last, 'wrong_last'), (r['was'] != self.state, 'wrong_state'), same
         if kind == 'channel.continued': return (not self.was, 'not_moved'), (last != self.last, 'wrong_last'), (state != self.was, 'wrong_state'), same
-        if kind != 'tap': return (kind not in KINDS, 'unknown_kind'), (True, 'wrong_channel')
+        if kind != 'tap': return (kind == 'card.reinstated', 'not_lost'), (kind not in KINDS, 'unknown_kind'), (True, 'wrong_channel')
         c, s, gap = int(r['c'], 16), b64(r['s']), [self.last + 1, int(r['c'], 16) - 1]
         return ((self.state not in ('in_service', 'completed'), out), (b64(r['i']) != self.id or r['alg'] != self.alg, 'wrong_card'),
                 (c <= self.last, 'counter_used'), (last != c, 'wrong_last'), wrong_state, same,
@@ -253,7 +253,7 @@ def fold(entries, registration):  # the card after all messages, its records tha
             kind, reason = card.follow(m) or ('', '')
             if reason: rejected.append(dict(number=m.number, **({'kind': kind} if kind else {}), reason=reason))
         elif not m.stub:
-            r, opened = read_record(m, m.channel not in issuers) or {'kind': ''}, m.channel in issuers
+            r, opened = read_record(m, m.channel not in issuers) or {'kind': ''}, m.channel in issuers; want(m.number or m.channel != registration.channel or r['kind'] != 'issuer.succeeded', 'unsupported', 'an issuer whose history was lost')
             if m.number == 0 and r['kind'] == 'issuer.opened': issuers[m.channel] = r['name']
             if opened and m is registration and r['kind'] == 'card.registered': card = Card(r, m.channel)
             want(not card or card.channel not in issuers, 'not_registered', 'taps_taken')

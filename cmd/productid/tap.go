@@ -63,7 +63,7 @@ func runOf(r record.Range) string {
 func verdictWords(w io.Writer, v validation.Verdict) {
 	means, next := console.Sentence(string(v.Code))
 	fmt.Fprintf(w, "%s: %s\n", v.Code, means)
-	var id, counter, when, skipped, replayed, receipt string
+	var id, counter, when, since, skipped, replayed, receipt string
 	if v.ID != nil {
 		id, counter = v.ID.String(), fmt.Sprint(v.Counter)
 	}
@@ -72,6 +72,9 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 	}
 	if v.When != nil {
 		when = v.When.UTC().Format(time.RFC3339)
+	}
+	if v.Since != nil {
+		since = "what was recorded after " + v.Since.UTC().Format(time.RFC3339)
 	}
 	if v.Skipped != nil {
 		skipped = runOf(*v.Skipped) + ": every reading counts, also those that nobody records"
@@ -82,5 +85,5 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 	if v.Receipt != nil {
 		receipt = fmt.Sprintf("message %d of %v, %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Place())
 	}
-	console.Fields(w, "card", id, "counter", counter, "when", when, "moved to", v.MovedTo, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
+	console.Fields(w, "card", id, "counter", counter, "when", when, "lost", since, "moved to", v.MovedTo, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
 }

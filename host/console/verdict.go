@@ -24,6 +24,8 @@ func Sentence(code string) (means, next string) {
 		return "the card cannot or must not sign taps; it is no counterfeit", "productid card challenge asks the card itself"
 	case "not_in_service":
 		return "the card is registered and not yet in service", "productid card personalise finishes it"
+	case "history_lost":
+		return "the ledger lost this card's newest taps: nobody knows whether this one was used", "productid card recover, with the card on the reader, puts it back into service"
 	case "revoked":
 		return "the issuer revoked this card", "do not accept it; ask the issuer"
 	case "moved":

@@ -96,6 +96,9 @@ func (j *job) confirmRegistration(ctx context.Context) error {
 // putInService begins the card's tap channel. Every counter up to that of the tap just verified is used up by it: no URL
 // that was read until now will ever pass. What the card only says of itself is not taken into a record.
 func (j *job) putInService(ctx context.Context) (string, error) {
+	if j.registered.State == record.StateLost {
+		return "its history was lost: it has to be reinstated", nil
+	}
 	if j.registered.State != "" {
 		return j.since(), nil
 	}

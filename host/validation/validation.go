@@ -166,10 +166,11 @@ func (s *Service) verify(ctx context.Context, url string) (tap.URL, Verdict, err
 	return t, v, nil
 }
 
-// card looks twice: another process may have registered the card, or let it go on here, a moment ago.
+// card looks twice: another process may have registered or reinstated the card, or let it go on here, a moment ago.
 func (s *Service) card(ctx context.Context, id tap.CardID) (record.Card, error) {
 	card, err := s.Registry.Card(ctx, id)
-	if err == nil && card.State != record.StateMoved || err != nil && !errors.Is(err, registry.ErrUnknownCard) {
+	settled := card.State != record.StateMoved && card.State != record.StateLost
+	if err == nil && settled || err != nil && !errors.Is(err, registry.ErrUnknownCard) {
 		return card, err
 	}
 	if err := s.Registry.Sync(ctx); err != nil {
@@ -190,6 +191,10 @@ func unreadable(t tap.URL, err error) Verdict {
 
 // judge decides on a genuine tap by the newest message of its card's channel, which it returns.
 func (s *Service) judge(ctx context.Context, t tap.URL, v Verdict) (ledger.Entry, Verdict, error) {
+	if v.Card.State == record.StateLost {
+		v.State, v.Since = record.StateLost, &v.Card.Since
+		return ledger.Entry{}, v.refuse(HistoryLost), nil
+	}
 	entry, err := s.Ledger.Head(ctx, v.Card.Taps)
 	if errors.Is(err, ledger.ErrNoChannel) && v.Card.Head.IsZero() {
 		return entry, v.refuse(NotInService), nil

@@ -26,6 +26,7 @@ const (
 	NotInService       Code = "not_in_service" // registered, and its tap channel is not open yet
 	Revoked            Code = "revoked"
 	Moved              Code = "moved"            // its life goes on on another ledger
+	HistoryLost        Code = "history_lost"     // nobody knows which of its taps were used, until it is reinstated
 	AlreadyUsed        Code = "already_used"     // this very tap was recorded before
 	Superseded         Code = "superseded"       // a newer tap was recorded, this one never
 	RetryMismatch      Code = "retry_mismatch"   // the idempotency key was used for another request
@@ -47,6 +48,8 @@ type Verdict struct {
 	MovedTo  string        `json:"movedTo,omitempty"` // origin of the ledger where a moved card's life goes on, when its channel says so
 	Skipped  *record.Range `json:"skipped,omitempty"` // counters between Last and this tap that nobody recorded
 
+	// Since is until when the card's history is known; only when HistoryLost.
+	Since *time.Time `json:"since,omitempty"`
 	// When is the ledger's time of the record that decided: of this tap when it is Recorded or AlreadyUsed, of the newer one when
 	// it is Superseded.
 	When *time.Time `json:"when,omitempty"`

@@ -92,6 +92,9 @@ func (f *file) readIssuer(ctx context.Context, l ledger.Ledger, issuer channel.I
 		return channel.ID{}, orNoMessage(err, "issuer's opening")
 	}
 	f.opening = newEntry(first[0])
+	if err := (&verifier{file: f}).opensItself(); err != nil {
+		return channel.ID{}, err
+	}
 	from, n := number, 1
 	if number == 0 {
 		from, n = 1, page

@@ -196,6 +196,9 @@ func (v *verifier) issuer() error {
 
 // fold gives the messages to the one reducer, in the ledger's order.
 func (v *verifier) fold() error {
+	if err := v.opensItself(); err != nil {
+		return err
+	}
 	v.states = record.NewMap()
 	for _, e := range v.inLedger() {
 		if e.index == v.registration.index {
@@ -218,6 +221,19 @@ func (v *verifier) fold() error {
 		return fmt.Errorf("messages of channel %s, and the card's is %s: %w", v.taps[0].message.Channel(), card.Taps, channel.ErrWrongChannel)
 	}
 	v.result = card.On(v.origin)
+	return nil
+}
+
+// opensItself refuses an issuer's channel that succeeded a lost one: what stood on that, a bundle of this version does not show.
+func (v *verifier) opensItself() error {
+	body, err := v.opening.message.Body()
+	if err != nil {
+		return nil // removed: it opens nothing
+	}
+	r, err := record.Parse(body)
+	if _, succeeds := r.Value.(record.IssuerSucceeded); err == nil && succeeds {
+		return fmt.Errorf("issuer %s: its history before was lost: %w", v.opening.message.Channel(), ErrUnsupported)
+	}
 	return nil
 }
 
