@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1, "host/devnet": 1,
 	"host/ledger/tlog": 2, "host/ledger/stardust": 2, "host/secrets": 2, "pkg/record": 2,
 	"host/registry": 3, "host/ledger/tiles": 3, "host/ledger/anchor": 3, "pkg/bundle": 3,
-	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4, "host/move": 4,
+	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4, "host/move": 4, "host/recovery": 4,
 	"host/console": 5, "host/vectors": 5,
 	"cmd/productid": 6,
 }

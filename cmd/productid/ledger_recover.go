@@ -18,18 +18,29 @@ import (
 
 func (a *app) ledgerRecover() *cobra.Command {
 	var from string
-	var adopt, removed bool
+	var adopt, removed, lost bool
 	c := &cobra.Command{
 		Use: "recover", Short: "Take what the ledger has lost from another copy of it",
 		Long: `A ledger that an old copy was put back for is shorter than what this machine remembers of it, and takes nothing any
 more: used taps would pass again. With --from it takes the missing messages from another copy, if that holds them all, and
 goes on. Without: says what is missing. With --adopt, on a machine that remembers nothing of the ledger, makes it remember
-the ledger as it is.`,
+the ledger as it is.
+
+With --lost, when no copy has what is missing: gives the ledger up, for good, and goes on in a new one, to which the cards are carried
+over. Which taps were used in the part that is lost nobody knows, so none of a card counts until the card itself was on the reader
+for productid card recover. A run that was cut off is finished by another.`,
 		Example: `  productid ledger recover
   productid ledger recover --from sqlite:/backup/ledger.db
-  productid ledger recover --from https://mirror.example.com/log`,
+  productid ledger recover --from https://mirror.example.com/log
+  productid ledger recover --lost`,
 		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if lost && (adopt || from != "") {
+				return console.Misuse(recovering, "--lost goes with no other flag", "give --from where a copy has what is missing")
+			}
+			if lost {
+				return a.recoverLost(c.Context())
+			}
 			p, o, err := a.ownLogPlace(c.Context(), recovering)
 			if err != nil {
 				return err
@@ -47,6 +58,7 @@ the ledger as it is.`,
 	c.Flags().StringVar(&from, "from", "", "another copy: sqlite:`PATH`, postgres://… or https://…")
 	c.Flags().BoolVar(&removed, "without-payloads", false, "take the copy's word for messages that it says the ledger removed: what it withholds is lost")
 	c.Flags().BoolVar(&adopt, "adopt", false, "make this machine remember the ledger as it is, where it remembers nothing")
+	c.Flags().BoolVar(&lost, "lost", false, "give the ledger up, because no copy has what is missing, and go on in a new one")
 	return c
 }
 

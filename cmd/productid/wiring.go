@@ -126,9 +126,19 @@ func (h *house) rebuild(ctx context.Context) (same bool, err error) {
 	return bytes.Equal(before, after), err
 }
 
-// loadSecrets reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation. A ledger or a
-// registry without them is one that lost them, or whose disk is not mounted: no place to begin another.
+// loadSecrets reads the installation's secrets as loadAll does, and lets nothing be done between two ledgers.
 func (a *app) loadSecrets(ctx context.Context) (secrets.Secrets, error) {
+	own, err := a.loadAll(ctx)
+	if err == nil && own.Resuming {
+		err = &console.Problem{Code: "recovery_cut_off", What: "opening " + a.flags.data, Why: "its ledger was given up, and the new one does not hold its cards yet",
+			Next: "productid ledger recover --lost finishes it", Exit: console.Failure}
+	}
+	return own, err
+}
+
+// loadAll reads the installation's secrets; fs.ErrNotExist in the chain when there is no installation. A ledger or a
+// registry without them is one that lost them, or whose disk is not mounted: no place to begin another.
+func (a *app) loadAll(ctx context.Context) (secrets.Secrets, error) {
 	left, err := a.leftBehind() // before the secrets: another process that begins here makes them first
 	if err != nil {
 		return secrets.Secrets{}, err

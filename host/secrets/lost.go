@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 // LostLog is a log of the installation that is written no more. Its signing key is not kept: nobody here can make a second history
@@ -50,12 +51,13 @@ func (s *Secrets) GiveUp(lost LostLog, origin string, opened func(channel.ID) (n
 			continue
 		}
 		i.Name, i.URL, i.Created, i.Previous = name, url, lost.Lost, id
-		i.Seed, i.Generation = i.Next, i.Generation+1
+		i.Seed, i.Generation, i.Moved = i.Next, i.Generation+1, false
 		if err := draw(random, &i.Next); err != nil {
 			return err
 		}
 		issuers = append(issuers, i)
 	}
+	s.Former.Logs = append([]ledger.LogKey{{Origin: lost.Origin(), Key: lost.Key}}, s.Former.Logs...) // what it proved still holds
 	s.Lost, s.Log, s.Issuers = append(s.Lost, lost), LogKey(key), issuers
 	s.Unbegun, s.Resuming = true, true
 	return nil

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -78,6 +79,11 @@ func (m *Map) Rejections() []Rejection {
 		list = append(list, m.rejections[index])
 	}
 	return list
+}
+
+// Cards returns all cards, in the order of their ids.
+func (m *Map) Cards() []Card {
+	return slices.SortedFunc(maps.Values(m.cards), func(a, b Card) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 }
 
 // Ignored returns how many messages were neither an issuer's nor a registered card's.
