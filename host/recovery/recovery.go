@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
@@ -90,7 +91,7 @@ func look(ctx context.Context, name string, o tlog.Options) (Loss, error) {
 
 // GiveUp decides, for good, that what the log has lost will not be found: the secrets are those of a new log from then on, see
 // secrets.Secrets.GiveUp, and Resume has to follow. Nothing else is touched. Nobody can take it back. The error is
-// record.ErrMust where this version cannot read all of the log.
+// record.ErrMust where this version cannot read all of the log, registry.ErrMoved where an issuer lives on another ledger.
 func GiveUp(ctx context.Context, safe secrets.Safe, name string, loss Loss, origin string, random io.Reader, now time.Time) (secrets.Secrets, error) {
 	own, err := safe.Change(func(s *secrets.Secrets) error {
 		if s.Resuming || s.Origin() != loss.Origin {
@@ -108,9 +109,15 @@ func GiveUp(ctx context.Context, safe secrets.Safe, name string, loss Loss, orig
 		if old.size != loss.Known {
 			return errors.New("the log is not the one that was looked at")
 		}
+		for _, i := range s.Issuers {
+			issuer, known, _ := old.states.Issuer(i.Author().Channel()) // a Map has no errors
+			if known && !issuer.IsOn(loss.Origin) {
+				return fmt.Errorf("issuer %v: %w: %s", issuer.Channel, registry.ErrMoved, issuer.Place)
+			}
+		}
 		lost := secrets.LostLog{Key: signer.VerifierKey(), Lost: now, Since: loss.Since, Size: loss.Known}
 		return s.GiveUp(lost, origin, func(id channel.ID) (name, url string, known bool) {
-			issuer, known, _ := old.states.Issuer(id) // a Map has no errors
+			issuer, known, _ := old.states.Issuer(id)
 			return issuer.Name, issuer.URL, known
 		}, random)
 	})

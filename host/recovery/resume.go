@@ -175,6 +175,7 @@ func (w *successor) write(ctx context.Context) error {
 
 // carry lists a card once more, unless it is out of service for good or lives on another ledger.
 func (w *successor) carry(ctx context.Context, card record.Card) error {
+	card = card.On(w.report.Old)
 	if card.State == record.StateRevoked || card.State == record.StateMoved {
 		w.report.Left = append(w.report.Left, Left{card.ID, card.State})
 		return nil
