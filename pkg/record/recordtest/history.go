@@ -46,7 +46,7 @@ func (h *History) Next() channel.Message {
 	steps := []func() channel.Message{
 		h.tap, h.tap, h.tap, h.tap, h.tap, // more of what happens more
 		h.openIssuer, h.register, h.inService, h.configure,
-		h.move, h.move, h.moveIssuer,
+		h.move, h.move, h.moveIssuer, h.lose,
 		h.badTap, h.badTap, h.badRegistration, h.nonsense, h.unknownKind, h.stranger,
 	}
 	return steps[h.Choose(len(steps))]()
@@ -142,6 +142,20 @@ func (h *History) move() channel.Message {
 
 // place is the name of a ledger: one that the tests of bundles call theirs, or another.
 func (h *History) place() string { return []string{"log.example/test", "log.example.org"}[h.Choose(2)] }
+
+// lose says what is said after a history was lost, where none was.
+func (h *History) lose() channel.Message {
+	life := pick(h, h.cards)
+	proof := Registered(life.Card, life.Chain.ID(), life.Chain.ID()).Proof
+	bodies := [][]byte{
+		Body(record.CardReinstated{Last: proof.Counter, State: record.StateInService, Proof: proof}),
+		Body(record.CardCarried{Registration: record.Bytes{1}, Taps: life.Chain.ID(), Last: life.Last}),
+		Body(record.IssuerSucceeded{Name: "heir", Log: h.place(), Opening: record.Bytes{2}, Reason: record.HistoryLost, Since: 1}),
+		[]byte(`{"kind":"card.reinstated","last":1,"state":"in_service"}`), []byte(`{"kind":"card.carried","last":1}`),
+		[]byte(`{"kind":"issuer.succeeded","since":1.0}`),
+	}
+	return h.anyChain().Say(bodies[h.Choose(len(bodies))])
+}
 
 func (h *History) moveIssuer() channel.Message {
 	if h.Choose(4) == 0 {
