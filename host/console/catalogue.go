@@ -135,7 +135,7 @@ func ofGuards() []entry {
 			"name what remembers it with --guard FILE; on a new machine compare it (productid ledger verify --against FILE), then productid ledger recover --adopt"),
 		is(tlog.ErrBadGuard, Failure, "guard_damaged", "what this machine remembers of the ledger is damaged, or is of another ledger",
 			"check --guard; if it is the right one, compare the ledger (productid ledger verify --against FILE), move the guard away, then productid ledger recover --adopt"),
-		is(tlog.ErrIncomplete, No, "incomplete_copy", "that copy does not hold all that is missing", "name another copy: a newer backup, the database of another machine, a mirror; if only payloads are missing, and you removed them, give --without-payloads"),
+		is(tlog.ErrIncomplete, No, "incomplete_copy", "that copy does not hold all that is missing", "name another copy: a newer backup, the database of another machine, a mirror; if only payloads are missing, and you removed them, give --without-payloads; if there is no copy at all, productid ledger recover --lost gives the ledger up"),
 		is(ledger.ErrKept, No, "kept", "it decides something, so it stays", "only messages that say a random salt and no state of a card can go, and no channel's newest one"),
 		is(tlog.ErrReason, Usage, "malformed", "the reason is not one line of 1 to 200 bytes", "give a short --reason"),
 		is(store.ErrNotErased, Failure, "not_erased", "it is removed, and its bytes may still be in a file: another program looks at an older state", "run the same command again"),

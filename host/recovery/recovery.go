@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/productid/productid/host/ledger/tlog"
@@ -43,7 +44,7 @@ type Loss struct {
 }
 
 // Look compares a log that anybody may have put back to an older state with its guard. It changes nothing. Errors: ErrNothingLost;
-// tlog.ErrForked when the log is another one than the guard's, not an older state of it: then both have to be looked at by a person;
+// tlog.ErrForked when the log is another one than the guard's, not an older state of it: then both have to be looked at by a person; tlog.ErrNoGuard;
 // those of tlog.ReadGuard and tlog.OpenReader.
 func Look(ctx context.Context, name string, o tlog.Options) (Loss, error) {
 	loss, err := look(ctx, name, o)
@@ -55,6 +56,9 @@ func Look(ctx context.Context, name string, o tlog.Options) (Loss, error) {
 
 func look(ctx context.Context, name string, o tlog.Options) (Loss, error) {
 	text, err := tlog.ReadGuard(o.Guard)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Loss{}, fmt.Errorf("%s: %w: %w", o.Guard, tlog.ErrNoGuard, err)
+	}
 	if err != nil {
 		return Loss{}, err
 	}

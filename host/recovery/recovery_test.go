@@ -280,7 +280,7 @@ func TestALogThatLostNothingIsNotGivenUp(t *testing.T) {
 	require.NoError(t, os.Remove(l.file("log.guard")))
 	o := l.options(t, own)
 	_, err = recovery.Look(t.Context(), l.file("ledger.db"), o)
-	require.ErrorIs(t, err, os.ErrNotExist, "who knows")
+	require.ErrorIs(t, err, tlog.ErrNoGuard, "who knows")
 	o.AdoptGuard = true
 	log, err := tlog.Open(t.Context(), l.file("ledger.db"), o)
 	require.NoError(t, err)
