@@ -131,7 +131,7 @@ func (o Ending) endCards(ctx context.Context, mine map[channel.ID]bool, e *Ended
 			return false, err
 		case !mine[card.Issuer]:
 			continue
-		case card.State == "":
+		case card.State == "" || card.State == record.StateLost: // its channel has no message yet
 			e.Unfinished++
 			continue
 		}
