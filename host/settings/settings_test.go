@@ -283,3 +283,14 @@ func TestNoChangeUndoesAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOlderChangeDoesNotComeAfterANewerOne: what was written first and is to be put in force last stays where it is.
+func TestAnOlderChangeDoesNotComeAfterANewerOne(t *testing.T) {
+	w := inService(t)
+	w.ledger.before = func(channel.Message) { // of the older change's first message
+		w.ledger.before = func(channel.Message) { w.put("https://newer.example.com/") } // of its second
+	}
+	_, err := w.Put(t.Context(), w.card.ID(), record.Settings{ProductURL: "https://older.example.com/"})
+	require.ErrorIs(t, err, settings.ErrOvertaken)
+	assert.Equal(t, "https://newer.example.com/", w.current().ProductURL)
+}
