@@ -274,6 +274,18 @@ func TestRecoverTakesNobodyElsesWordThatAPayloadWasRemoved(t *testing.T) {
 	a.requireWhole(t)
 }
 
+// A longer history under the same key that does not begin with what the guard holds is a fork, also where no leaf is left to
+// contradict it.
+func TestRecoverOfAForkWritesNothing(t *testing.T) {
+	a := newAccident(t)
+	require.NoError(t, os.Remove(a.path))
+	fork := openWith(t, newPath(t), options(t))
+	write(t, fork, author(7), 20)
+	_, err := Recover(t.Context(), a.path, a.o, fork)
+	require.ErrorIs(t, err, ErrForked)
+	assert.Empty(t, everything(t, a.reader(t, a.path)))
+}
+
 func TestRecoverOfAnotherLogsCopyIsRefused(t *testing.T) {
 	a := newAccident(t)
 	other, err := ledger.NewSigner("PRIVATE+KEY+log.example.com+db20f223+AclgcBDJpicy9iwyNZtNejV4z1JJLRoUqUK2hDpzoOSO")
