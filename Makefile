@@ -7,6 +7,7 @@ MVN      := mvn -B -Dstyle.color=never -f jcardsim-tests/pom.xml
 FUZZTIME ?= 30s
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 REQUIRE  := PRODUCTID_REQUIRE=all
+REPORT   := $(CURDIR)/bin/ledgers.txt
 CLASSES  := applet/build/classes/.compiled
 SIM      := jcardsim-tests/target/.compiled
 
@@ -21,8 +22,10 @@ demo: build ## see it work: a card is made, registered, tapped and checked; ONCE
 test: build lint devnet ## everything continuous integration checks: Go with and without cgo, races, the applet in its simulator, PC/SC and TCP end to end
 	cd scripts/devnet && $(GO) vet ./... && $(GO) test ./...
 	$(REQUIRE) CGO_ENABLED=0 $(GO) test ./...
-	$(REQUIRE) CGO_ENABLED=1 $(GO) test -race ./host/...
-	$(REQUIRE) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
+	@rm -f $(REPORT)
+	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) CGO_ENABLED=1 $(GO) test -race ./host/...
+	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
+	@cat $(REPORT)
 	$(MVN) test
 	bin/productid demo --once
 	bin/productid demo --once --reader sim

@@ -94,7 +94,8 @@ func (j *job) confirmRegistration(ctx context.Context) error {
 }
 
 // putInService begins the card's tap channel. Every counter up to that of the tap just verified is used up by it: no URL
-// that was read until now will ever pass. What the card only says of itself is not taken into a record.
+// that was read before will ever pass. Where an earlier run's record is still undecided on the ledger, that one stands, and the tap
+// that this run read, which nobody else has seen, stays good. What the card only says of itself is not taken into a record.
 func (j *job) putInService(ctx context.Context) (string, error) {
 	if j.registered.State == record.StateLost {
 		return "its history was lost: it has to be reinstated", nil
