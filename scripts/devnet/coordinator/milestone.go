@@ -189,12 +189,20 @@ func (c *coordinator) catchUp(ctx context.Context, live []*node) {
 	}
 }
 
+// fresh is how long a tip is good without asking. One that waited for a second node may meanwhile be confirmed, or so far below the
+// newest milestone that nodes refuse whatever refers to it: a milestone on it, once signed, could never be issued, and no other either.
+const fresh = 250 * time.Millisecond
+
 // parents are the last milestone and the tips. More tips than a block has room for are merged by empty blocks first.
 func (c *coordinator) parents(ctx context.Context, v view, now time.Time) (iotago.BlockIDs, error) {
 	const room = iotago.BlockMaxParents
 	var tips iotago.BlockIDs
 	for _, id := range c.tips.tips(c.quorum(), now) {
-		if id != c.state.block {
+		switch {
+		case id == c.state.block:
+		case c.tips.aged(id, fresh, now) && !v.leader.takes(ctx, id):
+			c.tips.drop(id)
+		default:
 			tips = append(tips, id)
 		}
 	}

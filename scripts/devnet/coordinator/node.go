@@ -143,6 +143,14 @@ func hand(ctx context.Context, from, to *node, first, last iotago.MilestoneIndex
 	return nil
 }
 
+// takes says whether a milestone can and need take a block in, as far as the node can tell.
+func (n *node) takes(ctx context.Context, id iotago.BlockID) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := n.client.ReadBlockMetadata(ctx, inx.NewBlockId(id))
+	return err != nil || m.GetReferencedByMilestoneIndex() == 0 && !m.GetShouldReattach()
+}
+
 // holds says whether the node has a block and everything before it; what it cannot tell, it does not hold.
 func (n *node) holds(ctx context.Context, id iotago.BlockID) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -17,7 +17,7 @@ import (
 type tipSet struct {
 	mu      sync.Mutex
 	pending map[iotago.BlockID]*sighting // held by some node, not yet by enough
-	open    map[iotago.BlockID]bool      // the tips
+	open    map[iotago.BlockID]time.Time // the tips, and when each was first seen
 
 	// what became of blocks: two generations, so that it is forgotten in time
 	young, old map[iotago.BlockID]fate
@@ -42,7 +42,7 @@ const (
 const memory = time.Minute
 
 func newTipSet() *tipSet {
-	return &tipSet{pending: map[iotago.BlockID]*sighting{}, open: map[iotago.BlockID]bool{}, young: map[iotago.BlockID]fate{}, old: map[iotago.BlockID]fate{}}
+	return &tipSet{pending: map[iotago.BlockID]*sighting{}, open: map[iotago.BlockID]time.Time{}, young: map[iotago.BlockID]fate{}, old: map[iotago.BlockID]fate{}}
 }
 
 // saw notes that a node holds a block and everything before it.
@@ -79,7 +79,7 @@ func (t *tipSet) tips(quorum int, now time.Time) iotago.BlockIDs {
 	for id, s := range t.pending {
 		if bits.OnesCount64(s.nodes) >= quorum {
 			delete(t.pending, id)
-			t.hold(id, s.parents)
+			t.hold(id, s.parents, s.since)
 		}
 	}
 	all := make(iotago.BlockIDs, 0, len(t.open))
@@ -90,11 +90,11 @@ func (t *tipSet) tips(quorum int, now time.Time) iotago.BlockIDs {
 }
 
 // hold puts a block among the tips unless a later one is there already, in place of its parents.
-func (t *tipSet) hold(id iotago.BlockID, parents iotago.BlockIDs) {
+func (t *tipSet) hold(id iotago.BlockID, parents iotago.BlockIDs, since time.Time) {
 	before := t.fate(id)
 	t.young[id] = before | held
 	if before&covered == 0 {
-		t.open[id] = true
+		t.open[id] = since
 	}
 	for _, p := range parents {
 		delete(t.open, p)
@@ -102,7 +102,15 @@ func (t *tipSet) hold(id iotago.BlockID, parents iotago.BlockIDs) {
 	}
 }
 
-// drop takes a block out: no node that is left knows it.
+// aged reports whether a tip has been known for longer than that.
+func (t *tipSet) aged(id iotago.BlockID, than time.Duration, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	since, ok := t.open[id]
+	return ok && now.Sub(since) > than
+}
+
+// drop takes a block out: no node that is left knows it, or no milestone can or need take it in.
 func (t *tipSet) drop(id iotago.BlockID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
