@@ -194,8 +194,8 @@ func TestCutNetworkHoldsPacketsBack(t *testing.T) {
 	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true})
 	if !n.Status(t.Context()).Own {
 		require.ErrorIs(t, n.Cut(), devnet.ErrNoNamespace)
-		t.Skip("needs a network namespace")
 	}
+	devnettest.Namespace(t, n)
 	before := grow(t, n, 1)
 	require.NoError(t, n.Cut())
 	assert.True(t, n.Status(t.Context()).Cut)
@@ -216,9 +216,7 @@ func TestNodesOpenNothingOutsideTheirNetwork(t *testing.T) {
 	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
 	s := n.Status(t.Context())
-	if !s.Own {
-		t.Skip("needs a network namespace")
-	}
+	devnettest.Namespace(t, n)
 	ours, err := os.Readlink("/proc/self/ns/net")
 	require.NoError(t, err)
 	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", s.Nodes[0].PID))

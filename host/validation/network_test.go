@@ -95,6 +95,7 @@ func TestVerifiersRaceOnStardust(t *testing.T) {
 // out, and the tap is recorded once.
 func TestCutNetworkIsHonest(t *testing.T) {
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})
+	devnettest.Namespace(t, n)
 	s := openOnNetwork(t, n, t.TempDir())
 	s.register()
 	s.putInService()

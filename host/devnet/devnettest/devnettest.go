@@ -43,6 +43,18 @@ func ForTest(t testing.TB, o devnet.Options) *devnet.Network {
 	return n
 }
 
+// Namespace skips a test that cuts the network where the nodes share the machine's, and fails it under PRODUCTID_REQUIRE=all.
+func Namespace(t testing.TB, n *devnet.Network) {
+	t.Helper()
+	if n.Status(t.Context()).Own {
+		return
+	}
+	if os.Getenv("PRODUCTID_REQUIRE") == "all" {
+		t.Fatal("the nodes have no network namespace of their own")
+	}
+	t.Skip("needs a network namespace")
+}
+
 // Programs finds the programs of the source tree that the test runs in, and skips the test where they are not built.
 func Programs(t testing.TB) string {
 	t.Helper()
