@@ -33,8 +33,35 @@ type issuer struct {
 // named is a channel of a service by what it is for.
 type named struct {
 	issuer channel.ID
-	card   tap.CardID
-	mode   channel.Mode // public: taps; restricted: settings
+	card   tap.CardID // zero where the channel is no card's
+	use    use
+}
+
+// use is what a channel of a service is for.
+type use uint8
+
+const (
+	useTaps use = iota
+	useSettings
+	useAudit
+)
+
+// seedName is the name that the channel's seed is derived under.
+func (n named) seedName() string {
+	switch n.use {
+	case useTaps:
+		return "card/" + n.card.String() + "/taps"
+	case useSettings:
+		return "card/" + n.card.String() + "/settings"
+	}
+	return "audit"
+}
+
+func (n named) mode() channel.Mode {
+	if n.use == useTaps {
+		return channel.Public
+	}
+	return channel.Restricted
 }
 
 type generation struct {
@@ -79,15 +106,20 @@ func (a *Authors) Issuer(id channel.ID) (*channel.Author, error) {
 
 // Taps returns the author of the public tap channel of an issuer's card, or ErrElsewhere.
 func (a *Authors) Taps(issuer channel.ID, card tap.CardID) (*channel.Author, error) {
-	return a.author(named{issuer, card, channel.Public}, "taps")
+	return a.author(named{issuer, card, useTaps})
 }
 
 // Settings returns the author of the restricted settings channel of an issuer's card, or ErrElsewhere.
 func (a *Authors) Settings(issuer channel.ID, card tap.CardID) (*channel.Author, error) {
-	return a.author(named{issuer, card, channel.Restricted}, "settings")
+	return a.author(named{issuer, card, useSettings})
 }
 
-// Of returns the author of a channel: an issuer's always, a card's when it was asked for lately. Whoever submits a message has
+// Audit returns the author of the restricted channel that holds what is administered for an issuer, or ErrElsewhere.
+func (a *Authors) Audit(issuer channel.ID) (*channel.Author, error) {
+	return a.author(named{issuer: issuer, use: useAudit})
+}
+
+// Of returns the author of a channel: an issuer's own always, any other when it was asked for lately. Whoever submits a message has
 // asked for its author to sign it, so a ledger that needs the author too finds it here.
 func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
 	a.mu.Lock()
@@ -103,13 +135,13 @@ func (a *Authors) Of(id channel.ID) (*channel.Author, bool) {
 	return nil, false
 }
 
-func (a *Authors) author(name named, word string) (*channel.Author, error) {
+func (a *Authors) author(name named) (*channel.Author, error) {
 	known, of, err := a.recall(name)
 	if known != nil || err != nil {
 		return known, err
 	}
-	seed := channel.DeriveSeed(of.taps, of.generation, "card/"+name.card.String()+"/"+word)
-	author := channel.NewAuthor(seed, name.mode) // beside the lock: this is what takes the time
+	seed := channel.DeriveSeed(of.taps, of.generation, name.seedName())
+	author := channel.NewAuthor(seed, name.mode()) // beside the lock: this is what takes the time
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.keep(name, author), nil
@@ -121,7 +153,7 @@ func (a *Authors) recall(name named) (*channel.Author, issuer, error) {
 	defer a.mu.Unlock()
 	i, here := a.issuers[name.issuer]
 	if !here {
-		return nil, issuer{}, fmt.Errorf("issuer %v of card %v: %w", name.issuer, name.card, ErrElsewhere)
+		return nil, issuer{}, fmt.Errorf("channel %s of issuer %v: %w", name.seedName(), name.issuer, ErrElsewhere)
 	}
 	if author := a.newer.byName[name]; author != nil {
 		return author, i, nil

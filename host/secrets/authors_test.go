@@ -42,6 +42,11 @@ func TestChannelsAreNamedAsTheFormatSays(t *testing.T) {
 	assert.Equal(t, channel.Restricted, settings.Mode())
 	want = channel.DeriveSeed(s.Issuers[0].Taps, 0, "card/"+id.String()+"/settings")
 	assert.Equal(t, channel.NewAuthor(want, channel.Restricted).Channel(), settings.Channel())
+	audit, err := a.Audit(acme)
+	require.NoError(t, err)
+	assert.Equal(t, channel.Restricted, audit.Mode())
+	want = channel.DeriveSeed(s.Issuers[0].Taps, 0, "audit")
+	assert.Equal(t, channel.NewAuthor(want, channel.Restricted).Channel(), audit.Channel())
 	want = channel.DeriveSeed(s.Master, 0, "log/log.example.com/anchor")
 	assert.Equal(t, channel.NewAuthor(want, channel.Public).Channel(), s.Anchor("log.example.com").Channel())
 	own, err := a.Issuer(acme)
@@ -54,7 +59,8 @@ func TestIssuersShareNoChannel(t *testing.T) {
 	a := secrets.NewAuthors(s)
 	seen := map[channel.ID]bool{acme: true, bell: true}
 	for _, issuer := range []channel.ID{acme, bell} {
-		for _, ask := range []func(channel.ID, tap.CardID) (*channel.Author, error){a.Taps, a.Settings} {
+		audit := func(issuer channel.ID, _ tap.CardID) (*channel.Author, error) { return a.Audit(issuer) }
+		for _, ask := range []func(channel.ID, tap.CardID) (*channel.Author, error){a.Taps, a.Settings, audit} {
 			author, err := ask(issuer, cardID(1))
 			require.NoError(t, err)
 			assert.False(t, seen[author.Channel()])
@@ -72,6 +78,9 @@ func TestIssuersShareNoChannel(t *testing.T) {
 		secrets.NewAuthors(alone).Taps, secrets.NewAuthors(alone).Settings,
 		func(id channel.ID, _ tap.CardID) (*channel.Author, error) {
 			return secrets.NewAuthors(alone).Issuer(id)
+		},
+		func(id channel.ID, _ tap.CardID) (*channel.Author, error) {
+			return secrets.NewAuthors(alone).Audit(id)
 		},
 	} {
 		_, err := ask(acme, cardID(1))

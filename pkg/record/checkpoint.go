@@ -1,7 +1,5 @@
 package record
 
-import "reflect"
-
 // KindLogCheckpoint is the kind of the record that puts a log's checkpoint on another ledger. It decides nothing of a card, so
 // Fold ignores it and Parse gives it no Value; ParseLogCheckpoint reads it.
 const KindLogCheckpoint = "log.checkpoint"
@@ -24,20 +22,26 @@ func (b LogCheckpoint) check() error {
 // ParseLogCheckpoint reads a body that is such a record. Who signed the checkpoint is for whoever has the log's key. The error
 // is ErrMalformed.
 func ParseLogCheckpoint(body []byte) (LogCheckpoint, error) {
-	r, err := Parse(body)
+	return readAs[LogCheckpoint](body, KindLogCheckpoint)
+}
+
+// readAs reads a body of one kind that Parse gives no Value.
+func readAs[B body](text []byte, kind string) (B, error) {
+	var b B
+	r, err := Parse(text)
 	if err != nil {
-		return LogCheckpoint{}, err
+		return b, err
 	}
-	if r.Kind != KindLogCheckpoint {
-		return LogCheckpoint{}, malformed("kind %.40q: want %q", r.Kind, KindLogCheckpoint)
+	if r.Kind != kind {
+		return b, malformed("kind %.40q: want %q", r.Kind, kind)
 	}
-	o, err := parseObject(body)
+	o, err := parseObject(text)
 	if err != nil {
-		return LogCheckpoint{}, err
+		return b, err
 	}
-	var b LogCheckpoint
-	if err := o.fill(reflect.ValueOf(&b).Elem()); err != nil {
-		return LogCheckpoint{}, err
+	value, err := read[B](o)
+	if err != nil {
+		return b, err
 	}
-	return b, b.check()
+	return value.(B), nil
 }
