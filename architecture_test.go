@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"host/ledger/tlog": 2, "host/ledger/stardust": 2, "host/secrets": 2, "pkg/record": 2,
 	"host/registry": 3, "host/ledger/tiles": 3, "host/ledger/anchor": 3, "pkg/bundle": 3,
 	"host/identity":      3,
+	"host/product":       3,
 	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4, "host/move": 4, "host/recovery": 4,
 	"host/audit":   4,
 	"host/console": 7, "host/vectors": 7,

@@ -1,0 +1,234 @@
+package product
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
+)
+
+// querier is a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+const (
+	selectFace = `SELECT f.name, f.website, f.support, f.go_on, f.hosts, i.hash, i.type, i.width, i.height
+		FROM faces f LEFT JOIN images i ON i.hash = f.logo WHERE f.issuer = $1`
+	selectProducts = `SELECT p.id, p.issuer, p.gtin, p.name, p.texts, p.url, i.hash, i.type, i.width, i.height
+		FROM products p LEFT JOIN images i ON i.hash = p.picture WHERE `
+)
+
+// Face returns how an issuer shows himself.
+func (p *Products) Face(ctx context.Context, issuer channel.ID) (Face, error) {
+	f := Face{Issuer: issuer}
+	var i imageRow
+	var goOn int64
+	var hosts string
+	err := p.db.Read().QueryRowContext(ctx, selectFace, issuer[:]).
+		Scan(append([]any{&f.Name, &f.Website, &f.Support, &goOn, &hosts}, i.pointers()...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(hosts), &f.Hosts)
+	}
+	if err != nil {
+		return Face{}, told("reading an issuer's face", err)
+	}
+	f.Continue, f.Logo = goOn != 0, i.image()
+	return f, nil
+}
+
+// PutFace replaces how an issuer shows himself. The error is *Invalid, or ErrUnknownImage for a logo that AddImage did not make.
+func (p *Products) PutFace(ctx context.Context, f Face) error {
+	if err := f.check(p.o.AllowLocal); err != nil {
+		return err
+	}
+	hosts, err := json.Marshal(f.Hosts)
+	if err != nil {
+		return err
+	}
+	goOn := 0
+	if f.Continue {
+		goOn = 1
+	}
+	err = p.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := known(ctx, tx, f.Logo); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO faces (issuer, name, website, support, logo, go_on, hosts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (issuer) DO UPDATE SET name = excluded.name, website = excluded.website, support = excluded.support,
+			logo = excluded.logo, go_on = excluded.go_on, hosts = excluded.hosts`,
+			f.Issuer[:], f.Name, f.Website, f.Support, hashOf(f.Logo), goOn, string(hosts))
+		return errors.Join(err, p.sweep(ctx, tx))
+	})
+	return told("keeping an issuer's face", err)
+}
+
+// Products returns an issuer's products by name.
+func (p *Products) Products(ctx context.Context, issuer channel.ID) ([]Product, error) {
+	rows, err := p.db.Read().QueryContext(ctx, selectProducts+"p.issuer = $1 ORDER BY p.name, p.id", issuer[:])
+	if err != nil {
+		return nil, told("reading products", err)
+	}
+	defer rows.Close()
+	var list []Product
+	for rows.Next() {
+		product, err := scan(rows)
+		if err != nil {
+			return nil, told("reading products", err)
+		}
+		list = append(list, product)
+	}
+	return list, told("reading products", rows.Err())
+}
+
+// Product returns one of an issuer's products, or ErrUnknown.
+func (p *Products) Product(ctx context.Context, issuer channel.ID, id string) (Product, error) {
+	product, err := one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = $2", issuer[:], id)
+	return product, told("reading a product", err)
+}
+
+// Of returns what a card is fixed to: what it was assigned, else its issuer's product with its GTIN. It is false when nothing is known.
+func (p *Products) Of(ctx context.Context, card record.Card) (Product, bool, error) {
+	product, err := one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = (SELECT a.product FROM assignments a WHERE a.card = $2 AND a.issuer = $3)",
+		card.Issuer[:], card.ID[:], card.Issuer[:])
+	gtin, ok := fullGTIN(card.GTIN)
+	if errors.Is(err, ErrUnknown) && ok {
+		product, err = one(ctx, p.db.Read(), "p.issuer = $1 AND p.gtin = $2", card.Issuer[:], gtin)
+	}
+	if errors.Is(err, ErrUnknown) {
+		return Product{}, false, nil
+	}
+	return product, err == nil, told("reading a card's product", err)
+}
+
+// Put adds a product, whose id it makes when there is none, or replaces the one with its id. The error is *Invalid, ErrTaken,
+// ErrTooMany, ErrUnknown for an id that the issuer does not have, or ErrUnknownImage for a picture that AddImage did not make.
+func (p *Products) Put(ctx context.Context, product Product) (Product, error) {
+	if err := product.check(p.o.AllowLocal); err != nil {
+		return Product{}, err
+	}
+	product.GTIN, _ = fullGTIN(product.GTIN)
+	texts, err := json.Marshal(product.Text)
+	if err != nil {
+		return Product{}, err
+	}
+	fresh := product.ID == ""
+	if fresh {
+		id := make([]byte, 9)
+		if _, err := io.ReadFull(p.o.Random, id); err != nil {
+			return Product{}, fmt.Errorf("naming a product: %w", err)
+		}
+		product.ID = base64.RawURLEncoding.EncodeToString(id)
+	}
+	err = p.db.Update(ctx, func(tx *sql.Tx) error {
+		if err := p.mayPut(ctx, tx, product, fresh); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO products (id, issuer, gtin, name, texts, picture, url) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (id) DO UPDATE SET gtin = excluded.gtin, name = excluded.name, texts = excluded.texts,
+			picture = excluded.picture, url = excluded.url`,
+			product.ID, product.Issuer[:], product.GTIN, product.Name, string(texts), hashOf(product.Picture), product.URL)
+		return errors.Join(err, p.sweep(ctx, tx))
+	})
+	if err != nil {
+		return Product{}, told("keeping a product", err)
+	}
+	return product, nil
+}
+
+// mayPut checks what only the database knows.
+func (p *Products) mayPut(ctx context.Context, tx *sql.Tx, product Product, fresh bool) error {
+	if err := known(ctx, tx, product.Picture); err != nil {
+		return err
+	}
+	if product.GTIN != "" {
+		other, err := one(ctx, tx, "p.issuer = $1 AND p.gtin = $2", product.Issuer[:], product.GTIN)
+		if err == nil && other.ID != product.ID {
+			return ErrTaken
+		}
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	if !fresh {
+		_, err := one(ctx, tx, "p.issuer = $1 AND p.id = $2", product.Issuer[:], product.ID)
+		return err
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM products WHERE issuer = $1", product.Issuer[:]).Scan(&n); err != nil {
+		return err
+	}
+	if n >= MaxProducts {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// Delete removes a product, and what was assigned to cards of it. The error is ErrUnknown.
+func (p *Products) Delete(ctx context.Context, issuer channel.ID, id string) error {
+	err := p.db.Update(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, "DELETE FROM products WHERE issuer = $1 AND id = $2", issuer[:], id)
+		if err != nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrUnknown, err)
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM assignments WHERE issuer = $1 AND product = $2", issuer[:], id); err != nil {
+			return err
+		}
+		return p.sweep(ctx, tx)
+	})
+	return told("removing a product", err)
+}
+
+func one(ctx context.Context, q querier, where string, args ...any) (Product, error) {
+	product, err := scan(q.QueryRowContext(ctx, selectProducts+where, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Product{}, ErrUnknown
+	}
+	return product, err
+}
+
+func scan(row interface{ Scan(...any) error }) (Product, error) {
+	var p Product
+	var i imageRow
+	var issuer []byte
+	var texts string
+	if err := row.Scan(append([]any{&p.ID, &issuer, &p.GTIN, &p.Name, &texts, &p.URL}, i.pointers()...)...); err != nil {
+		return Product{}, err
+	}
+	if len(issuer) != len(p.Issuer) {
+		return Product{}, errors.New("a product's row names no issuer")
+	}
+	p.Issuer, p.Picture = channel.ID(issuer), i.image()
+	return p, json.Unmarshal([]byte(texts), &p.Text)
+}
+
+// imageRow is what a LEFT JOIN brings of a picture.
+type imageRow struct {
+	hash          []byte
+	kind          sql.NullString
+	width, height sql.NullInt64
+}
+
+func (i *imageRow) pointers() []any { return []any{&i.hash, &i.kind, &i.width, &i.height} }
+
+func (i *imageRow) image() *Image {
+	if len(i.hash) != sha256.Size {
+		return nil
+	}
+	return &Image{Hash: Hash(slices.Clone(i.hash)), Type: i.kind.String, Width: int(i.width.Int64), Height: int(i.height.Int64)}
+}
