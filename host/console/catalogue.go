@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/productid/productid/host/devnet"
+	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/mirror"
 	"github.com/productid/productid/host/ledger/stardust"
@@ -247,6 +248,9 @@ func ofDevnets() []entry {
 
 func ofMachines() []entry {
 	return []entry{
+		is(edge.ErrPlain, Usage, "plain_http", "whoever is on the way could read and change plain HTTP, and taps and passwords with it",
+			"give --domain NAME (a certificate comes by itself), or --tls-cert and --tls-key; --behind-proxy where a proxy ends TLS; or listen on 127.0.0.1"),
+		is(edge.ErrCertificate, Failure, "bad_certificate", "the files of --tls-cert and --tls-key hold no certificate with its key", "give both in PEM, the certificate with its chain"),
 		is(fs.ErrNotExist, Failure, "not_found", "the file or folder is not there", "check the path; --data DIR names the data folder"),
 		is(fs.ErrPermission, Failure, "permission", "this user may not do that", "check who owns the file or folder"),
 		as[*net.OpError](Reader, "no_connection", "nobody answers at that address", "start the virtual card (scripts/virtual-card.sh) or name another --reader"),
