@@ -1,0 +1,142 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// StateRegistered stands in a Search for cards that are not in service yet.
+const StateRegistered = "registered"
+
+// Search says which of an issuer's cards are wanted. Members that are empty want all.
+type Search struct {
+	Issuer channel.ID
+	After  tap.CardID // cards with higher ids only: the last one of the page before
+
+	GTIN, Lot, Serial string // exactly
+	State             string // a state of package record, or StateRegistered
+	Any               string // a card's id; or what is none, as a GTIN, lot or serial, exactly
+}
+
+// Find returns the first n cards of a search in the order of their ids, each as Card returns it; fewer mean that there are no more.
+// Somebody who altered the file can hide a card from a search, and can make none of it up.
+func (r *Registry) Find(ctx context.Context, s Search, n int) ([]record.Card, error) {
+	var found []record.Card
+	for len(found) < n {
+		ids, err := r.find(ctx, s, n-len(found))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			card, err := r.known(ctx, id)
+			if err == nil {
+				card, err = r.here(ctx, card)
+			}
+			s.After = id
+			if errors.Is(err, ErrUnknownCard) {
+				continue // a row that somebody added
+			}
+			if err != nil {
+				return nil, fmt.Errorf("searching cards: %w", err)
+			}
+			if card.Issuer == s.Issuer && s.wants(card) {
+				found = append(found, card)
+			}
+		}
+		if len(ids) == 0 {
+			break
+		}
+	}
+	return found, nil
+}
+
+// wants looks at what the ledger says where the row's state may say less: a card that lives elsewhere by now.
+func (s Search) wants(c record.Card) bool {
+	return s.State == "" || s.state() == c.State
+}
+
+func (s Search) state() string {
+	if s.State == StateRegistered {
+		return ""
+	}
+	return s.State
+}
+
+func (r *Registry) find(ctx context.Context, s Search, n int) ([]tap.CardID, error) {
+	query := "SELECT c.id FROM cards c LEFT JOIN heads h ON h.taps = c.taps WHERE c.issuer = $1 AND c.id > $2"
+	args := []any{s.Issuer[:], s.After[:]}
+	where := func(condition string, value any) {
+		args = append(args, value)
+		query += " AND (" + strings.ReplaceAll(condition, "?", fmt.Sprint("$", len(args))) + ")"
+	}
+	if s.GTIN != "" {
+		where("c.gtin = ?", s.GTIN)
+	}
+	if s.Lot != "" {
+		where("c.lot = ?", s.Lot)
+	}
+	if s.Serial != "" {
+		where("c.serial = ?", s.Serial)
+	}
+	if s.State != "" && s.State != record.StateMoved {
+		where("coalesce(h.state, '') = ?", s.state())
+	}
+	if id, err := tap.ParseCardID(s.Any); err == nil {
+		where("c.id = ?", id[:])
+	} else if s.Any != "" {
+		where("c.gtin = ? OR c.lot = ? OR c.serial = ?", s.Any)
+	}
+	args = append(args, n)
+	rows, err := r.db.Read().QueryContext(ctx, query+fmt.Sprint(" ORDER BY c.id LIMIT $", len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("searching cards: %w", unanswered(err))
+	}
+	defer rows.Close()
+	var ids []tap.CardID
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("searching cards: %w", unanswered(err))
+		}
+		if len(id) == len(tap.CardID{}) {
+			ids = append(ids, tap.CardID(id))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("searching cards: %w", unanswered(err))
+	}
+	return ids, nil
+}
+
+// Count returns how many of an issuer's cards are in each state, those not in service yet under StateRegistered. It is for people:
+// no row's seal is looked at.
+func (r *Registry) Count(ctx context.Context, issuer channel.ID) (map[string]int, error) {
+	rows, err := r.db.Read().QueryContext(ctx,
+		"SELECT coalesce(h.state, ''), count(*) FROM cards c LEFT JOIN heads h ON h.taps = c.taps WHERE c.issuer = $1 GROUP BY coalesce(h.state, '')", issuer[:])
+	if err != nil {
+		return nil, fmt.Errorf("counting cards: %w", unanswered(err))
+	}
+	defer rows.Close()
+	counts := make(map[string]int)
+	for rows.Next() {
+		var state string
+		var n int
+		if err := rows.Scan(&state, &n); err != nil {
+			return nil, fmt.Errorf("counting cards: %w", unanswered(err))
+		}
+		if state == "" {
+			state = StateRegistered
+		}
+		counts[state] += n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("counting cards: %w", unanswered(err))
+	}
+	return counts, nil
+}
