@@ -1,5 +1,3 @@
-// Package identity knows who is there: people, who sign in with a passkey or through their organisation's provider, and machines,
-// which show an API key; and what each of them may do for which issuer.
 package identity
 
 import (
@@ -103,6 +101,17 @@ func (a Actor) May(issuer channel.ID, s Scope) error {
 	}
 	if !slices.Contains(scopes, s) {
 		return fmt.Errorf("%s for issuer %v: %w", s, issuer, ErrForbidden)
+	}
+	return nil
+}
+
+// MayGrant returns nil when the actor holds, for the issuer, each of the scopes himself: nobody gives away, in an API key or a
+// role, what he has not got. Errors: those of May.
+func (a Actor) MayGrant(issuer channel.ID, scopes ...Scope) error {
+	for _, s := range scopes {
+		if err := a.May(issuer, s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
