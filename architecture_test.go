@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"host/registry": 3, "host/ledger/tiles": 3, "host/ledger/anchor": 3, "pkg/bundle": 3,
 	"host/identity":      3,
 	"host/product":       3,
+	"host/redirect":      3,
 	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4, "host/move": 4, "host/recovery": 4,
 	"host/audit":   4,
 	"host/page":    5,
