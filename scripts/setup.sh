@@ -17,6 +17,10 @@ mvn|maven
 strace|strace
 /usr/lib/postgresql/*/bin/postgres|postgresql
 /usr/lib/python3/dist-packages/cryptography/__init__.py|python3-cryptography
+/usr/lib/python3.*/ensurepip/__init__.py|python3-venv
+chromium|chromium
+php|php-cli
+node|nodejs
 git|git
 /etc/ssl/certs/ca-certificates.crt|ca-certificates'
 
@@ -27,10 +31,17 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; return 1; }; }
 
-present() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
+present() { case $1 in chromium) command -v chromium chromium-browser >/dev/null ;; /*) compgen -G "$1" >/dev/null ;; *) PATH=$PATH:/usr/sbin command -v "$1" >/dev/null ;; esac; }
 
-# A newer Debian names its default JDK otherwise.
-package() { if [ "$1" = openjdk-17-jdk-headless ] && ! apt-cache show "$1" >/dev/null 2>&1; then echo default-jdk-headless; else echo "$1"; fi; }
+# A newer Debian names its default JDK otherwise, and Ubuntu its Chromium.
+package() {
+  if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; return; fi
+  case $1 in
+    openjdk-17-jdk-headless) echo default-jdk-headless ;;
+    chromium) echo chromium-browser ;;
+    *) echo "$1" ;;
+  esac
+}
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
@@ -76,4 +87,37 @@ simulator=3.0.6.0
 if [ ! -f "$HOME/.m2/repository/com/klinec/jcardsim/$simulator/jcardsim-$simulator.jar" ]; then
   say "fetching the Java Card simulator and the test libraries"
   quietly mvn -B -Dstyle.color=never -f jcardsim-tests/pom.xml dependency:go-offline
+fi
+
+# What the website's and the API's tests use, in the user's cache: made by one run at a time, and whole when its marker is there.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/productid
+mkdir -p "$cache"
+exec 9>"$cache/setup.lock"
+flock 9
+
+# schemathesis asks a running API everything that its OpenAPI document allows, and much that it does not.
+schemathesis=$cache/schemathesis-4.32.5
+if [ ! -f "$schemathesis/complete" ]; then
+  say "installing schemathesis for the tests of the API"
+  rm -rf "$schemathesis"
+  quietly /usr/bin/python3 -m venv "$schemathesis"
+  quietly "$schemathesis/bin/pip" install -q --disable-pip-version-check -r scripts/schemathesis.txt
+  touch "$schemathesis/complete"
+fi
+
+# axe-core looks at pages as people do who cannot see, or use no mouse. Its script travels in a Maven artifact.
+axe=$cache/axe-core-4.11.0/axe.min.js
+if [ ! -f "$axe" ]; then
+  say "fetching axe-core for the tests of the website"
+  jar=$HOME/.m2/repository/com/deque/html/axe-core/selenium/4.11.0/selenium-4.11.0.jar
+  quietly mvn -B -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.9.0:get -Dartifact=com.deque.html.axe-core:selenium:4.11.0 -Dtransitive=false
+  unpacked=$(mktemp -d -p "$cache")
+  trap 'rm -rf "$log" "$unpacked"' EXIT
+  (cd "$unpacked" && jar xf "$jar" axe.min.js)
+  if ! echo "e9e5863c33a874f09bc01acd9234b7e3c871479f5eef8802fa582544465e6d01  $unpacked/axe.min.js" | sha256sum --quiet -c - >&2; then
+    say "axe.min.js in $jar is not the one that these tests were written with"
+    exit 1
+  fi
+  mkdir -p "$(dirname "$axe")"
+  mv "$unpacked/axe.min.js" "$axe"
 fi
