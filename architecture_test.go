@@ -64,6 +64,7 @@ var importers = map[string][]string{
 	"github.com/prometheus":           {"host/edge", "host/serve"},
 	"github.com/wneessen/go-mail":     {"host/notify"},
 	"rsc.io/qr":                       {"host/page"},
+	"github.com/chromedp":             {"host/page/browsertest"},
 	"github.com/stretchr/testify":     {"pkg/ledger/ledgertest", "pkg/stardust/stardusttest"},
 	"pgregory.net/rapid":              {"pkg/ledger/ledgertest"},
 	"github.com/rogpeppe/go-internal": {},
