@@ -121,9 +121,11 @@ func (o Listening) config() (*tls.Config, *autocert.Manager, error) {
 		if err := os.MkdirAll(o.Cache, 0o700); err != nil {
 			return nil, nil, fmt.Errorf("making the folder of certificates: %w", err)
 		}
+		ours := autocert.HostWhitelist(o.Domains...)
 		m := &autocert.Manager{
-			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Cache), Email: o.Email, HostPolicy: autocert.HostWhitelist(o.Domains...),
-			Client: &acme.Client{DirectoryURL: o.Directory, HTTPClient: o.Client, UserAgent: "productid"},
+			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Cache), Email: o.Email,
+			HostPolicy: func(ctx context.Context, host string) error { return ours(ctx, (&url.URL{Host: host}).Hostname()) },
+			Client:     &acme.Client{DirectoryURL: o.Directory, HTTPClient: o.Client, UserAgent: "productid"},
 		}
 		if o.Directory == "" {
 			m.Client.DirectoryURL = autocert.DefaultACMEDirectory
