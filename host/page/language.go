@@ -80,3 +80,13 @@ func (v *View) Languages() []Language {
 	}
 	return all
 }
+
+// LocalPath returns where a reader may be led who comes with this address in a parameter: the address itself when it is a path of
+// this site, with or without a query, else "/". Browsers read "//host" and "/\host" as another site, and leave control characters out.
+func LocalPath(address string) string {
+	rest, rooted := strings.CutPrefix(address, "/")
+	if !rooted || strings.HasPrefix(rest, "/") || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7F }) {
+		return "/"
+	}
+	return address
+}
