@@ -12,23 +12,20 @@ def want(holds, cls='malformed', what=''):
 def proven(holds, what): want(holds, 'invalid_proof', what)
 sha, blake = (lambda *parts: hashlib.sha256(b''.join(parts)).digest()), (lambda *parts: hashlib.blake2b(b''.join(parts), digest_size=32).digest())
 big, be64, to64 = (lambda b: int.from_bytes(b, 'big')), (lambda n: n.to_bytes(8, 'big')), (lambda b: base64.urlsafe_b64encode(b).rstrip(b'=').decode())
-def clock(t): return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=t // 1000)).isoformat() + f'.{t % 1000:03}'.rstrip('0').rstrip('.') + 'Z'
+clock = lambda t: (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=t // 1000)).isoformat() + f'.{t % 1000:03}'.rstrip('0').rstrip('.') + 'Z'
 def std64(t):
     b = base64.b64decode(t) if re.fullmatch('([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2,3}={1,2})?', t) and len(t) % 4 == 0 else b''
     return proven(base64.b64encode(b).decode() == t, 'base64') or b
 def ed_signed(key, message, signature):
     try: return ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message) is None
     except (InvalidSignature, ValueError): return False
-def text(v): return want(isinstance(v, str)) or v  # from here on forms of values: each refuses one, or returns it or what it stands for
-def number(v, most=2**53 - 1): return want(type(v) is int and 0 <= v <= most, 'malformed', 'number') or v
+text, number = (lambda v: want(isinstance(v, str)) or v), (lambda v, most=2**53 - 1: want(type(v) is int and 0 <= v <= most, 'malformed', 'number') or v)  # from here on forms of values: each refuses one, or returns it or what it stands for
 def b64(v, size=None):
     b = base64.urlsafe_b64decode(v + '=' * (-len(v) % 4)) if re.fullmatch('[A-Za-z0-9_-]*', text(v)) and len(v) % 4 != 1 else b''
     return want(to64(b) == v and size in (None, len(b)), 'malformed', 'base64url') or b
-def row(v): return want(len(b64(v)) % 32 == 0) or [b64(v)[i:i + 32] for i in range(0, len(b64(v)), 32)]
-u16, u32, ms = (lambda v: number(v, 2**16 - 1)), (lambda v: number(v, 2**32 - 1)), (lambda v: number(v, MAX_MS))
-truth, sized = (lambda v: want(isinstance(v, bool))), (lambda n: lambda v: b64(v, n))
-one_of, matching = (lambda *values: lambda v: want(text(v) in values)), (lambda pattern: lambda v: want(re.fullmatch(pattern, text(v))))
-def listed(form, size=None): return lambda v: want(isinstance(v, list) and size in (None, len(v))) or [form(x) for x in v]
+u16, u32, ms, truth = (lambda v: number(v, 2**16 - 1)), (lambda v: number(v, 2**32 - 1)), (lambda v: number(v, MAX_MS)), (lambda v: want(isinstance(v, bool)))
+sized, one_of, matching = (lambda n: lambda v: b64(v, n)), (lambda *values: lambda v: want(text(v) in values)), (lambda pattern: lambda v: want(re.fullmatch(pattern, text(v))))
+listed, row = (lambda form, size=None: lambda v: want(isinstance(v, list) and size in (None, len(v))) or [form(x) for x in v]), (lambda v: want(len(b64(v)) % 32 == 0) or [b64(v)[i:i + 32] for i in range(0, len(b64(v)), 32)])
 def members(forms, closed=False):  # of an object: a name that ends in _ may be missing, others may be there unless it is closed
     names = {n.rstrip('_'): n for n in forms}
     def form(o):
@@ -60,8 +57,13 @@ class Message:  # channel.md
         want(self.channel == channel, 'wrong_channel', f'message {self.number}')
         want(self.number == n and self.prev == prev and self.public, 'broken_chain', f'message {n}')
 ALGORITHMS = {'p256': (1, 64), 'rsa2048': (2, 256), 'ed25519': (3, 64)}  # from here on tap.md and records.md
-ALG, GOES_ON, STATE, NAME = one_of(*ALGORITHMS), *(one_of('in_service', 'completed', 'revoked', *more) for more in ([], ['moved'])), matching('(?s:.+)')
+ALG, LABEL, GOES_ON, STATE, NAME = one_of(*ALGORITHMS), matching('[^\0-\x1f\x7f]{1,200}'), *(one_of('in_service', 'completed', 'revoked', *more) for more in ([], ['moved'])), matching('(?s:.+)')
 HEAD, PROOF, OPENED = dict(last=u32, state=STATE, settings_=lambda v: v == '' or b64(v, 32)), dict(counter=u32, nonce=b64, signature=b64), dict(name=text, url=text, log_=text, network_=text, next=sized(32))
+FIELD = members(dict(name=matching('[a-z][a-zA-Z0-9]{0,31}'), type=one_of('text', 'number', 'choice', 'date', 'checkbox'), options_=listed(LABEL), required_=truth, maxLength_=u32,
+                     label=lambda v: LABEL(v) if isinstance(v, str) else want(isinstance(v, dict) and v) or [matching('[a-z]{2,3}')(k) or LABEL(v[k]) for k in v]))
+def form_of(v):
+    want(listed(FIELD)(v) is not None and len(v) <= 20 and len({f['name'] for f in v}) == len(v))
+    for f, o in ((f, f.get('options', [])) for f in v): want((f['type'] == 'choice') == bool(o) and len(set(o)) == len(o) <= 50 and f.get('maxLength', 0) <= 1000 * (f['type'] == 'text'))
 KINDS = {
     'issuer.opened': OPENED, 'issuer.succeeded': dict(OPENED, previous=sized(32), opening=b64, reason=one_of('history_lost'), since=lambda v: want(type(v) is int and 0 < v <= MAX_MS)),
     'card.registered': dict(
@@ -69,10 +71,11 @@ KINDS = {
         gtin_=text, lot_=text, serial_=text, station=text, operator_=text, applet=members(dict(version=text, cap_=text)), proof=members(PROOF)),
     'issuer.moved': dict(to=NAME), 'issuer.continued': {'from': NAME, 'evidence': sized(32)},
     'channel.moved': dict(HEAD, state=one_of('moved'), to=NAME, was=GOES_ON), 'channel.continued': {**HEAD, 'state': GOES_ON, 'from': NAME, 'evidence': sized(32)},
+    'card.revoked': dict(HEAD, state=one_of('revoked'), reason_=text, by_=text), 'card.associated': dict(HEAD, device=text, by_=text),
     'card.in_service': HEAD, 'card.reinstated': dict(HEAD, proof=members(PROOF)), 'card.carried': dict(registration=b64, taps=sized(32), last=u32), 'card.configured': dict(last=u32, state=STATE, settings=sized(32)),
     'tap': dict(HEAD, i=sized(12), c=matching('[0-9A-F]{8}'), s=b64, alg=ALG, action=text, payload_=lambda v: want(v is not None), payloadHash_=sized(32),
                 skipped_=listed(u32, 2), previous_=sized(32), operator_=text, retry_=text, salt_=b64),
-    'settings': dict(productUrl_=matching('(https://[^/@?#]+([/?#].*)?)?'), loginRequired_=truth)}
+    'settings': dict(productUrl_=matching('(https://[^/@?#]+([/?#].*)?)?'), loginRequired_=truth, form_=form_of)}
 def read_record(m, skip=False):  # the record of a message; None of one that is malformed
     try:
         r = read_json(m.payload)
@@ -123,7 +126,8 @@ class Card:
     def rules(self, m, r, kind, last, state, settings):
         out, wrong_state, same = 'not_in_service', (state != self.state, 'wrong_state'), (settings != self.settings, 'wrong_settings')
         if kind == 'card.in_service': return (m.number, 'not_first'), (last < self.last, 'wrong_last'), (state != 'in_service', 'wrong_state')
-        if kind == 'card.configured': return (not self.state, out), (last != self.last, 'wrong_last'), wrong_state
+        if kind in ('card.configured', 'card.associated'): return (not self.state, out), (last != self.last, 'wrong_last'), wrong_state, (kind == 'card.associated' and same[0], same[1])
+        if kind == 'card.revoked': return (self.state in ('', 'revoked'), out), (last < self.last, 'wrong_last')
         if kind == 'channel.moved': return (not self.state, out), (last != self.last, 'wrong_last'), (r['was'] != self.state, 'wrong_state'), same
         if kind == 'channel.continued': return (not self.was, 'not_moved'), (last != self.last, 'wrong_last'), (state != self.was, 'wrong_state'), same
         if kind != 'tap': return (kind == 'card.reinstated', 'not_lost'), (kind not in KINDS, 'unknown_kind'), (True, 'wrong_channel')
@@ -158,8 +162,7 @@ def tree_root(size, leaves, rest):  # bundle.md, on a log
 def path_root(h, node, index, size, path):  # RFC 6962
     if proven(index < size and (size > 1) == bool(path), 'path') or size == 1: return node
     k = 1 << (size - 1).bit_length() - 1
-    if index < k: return h(b'\1', path_root(h, node, index, k, path[:-1]), path[-1])
-    return h(b'\1', path[-1], path_root(h, node, index - k, size - k, path[:-1]))
+    return h(b'\1', path_root(h, node, index, k, path[:-1]), path[-1]) if index < k else h(b'\1', path[-1], path_root(h, node, index - k, size - k, path[:-1]))
 def rising(items): proven(all(a < b for a, b in zip(items, items[1:])), 'order')
 class Reader:  # stardust.md
     def __init__(self, b): proven(len(b) <= 32768, 'too long'); self.b, self.at = b, 0
@@ -172,10 +175,8 @@ class Reader:  # stardust.md
 class Milestone:
     def __init__(self, raw):
         r = Reader(raw); self.index, self.ms, _ = r.octets(7, 0, 0, 0) or r.u(4), r.u(4) * 1000, r.octets(2)
-        r.take(32); r.parents(); r.take(32); self.applied = r.take(32); r.take(r.u(2, 0, 8192))
-        for _ in range(r.u(1, 0, 1)): r.octets(1); r.take(5); r.take(r.u(2, 0, 8192))
-        self.id, self.signatures = blake(raw[4:r.at]), [r.signature() for _ in range(r.u(1, 1, 255))]
-        rising([key for key, _ in self.signatures]); proven(r.at == len(raw), 'layout')
+        r.take(32); r.parents(); r.take(32); self.applied = r.take(32); r.take(r.u(2, 0, 8192)); _ = [r.octets(1) or r.take(5) and r.take(r.u(2, 0, 8192)) for _ in range(r.u(1, 0, 1))]
+        self.id, self.signatures = blake(raw[4:r.at]), [r.signature() for _ in range(r.u(1, 1, 255))]; rising([key for key, _ in self.signatures]); proven(r.at == len(raw), 'layout')
 class Block:
     def __init__(self, raw):
         r = Reader(raw); r.octets(2); r.parents(); end = r.u(4) + r.at; begin = r.at; r.octets(6, 0, 0, 0, 1)
@@ -185,8 +186,7 @@ class Block:
         r.octets(0, 0, 0, 0); self.essence, unlocks = blake(raw[begin + 4:r.at]), []
         for _ in range(r.u(2, len(inputs), len(inputs))): unlocks.append(r.u(2, 0, len(unlocks)) if r.u(1, 0, 1) else r.signature())
         proven(all(isinstance(u, tuple) or isinstance([*unlocks, 0][u], tuple) and u < i for i, u in enumerate(unlocks)), 'unlocks')
-        self.signed = [u for u in unlocks if isinstance(u, tuple)]
-        proven(len(dict(self.signed)) == len(self.signed) and len(set(inputs)) == len(inputs) and r.at == end == len(raw) - 8, 'layout')
+        self.signed = [u for u in unlocks if isinstance(u, tuple)]; proven(len(dict(self.signed)) == len(self.signed) and len(set(inputs)) == len(inputs) and r.at == end == len(raw) - 8, 'layout')
     def output(self, r, place):
         kind, _ = r.u(1, 3, 4), (r.u(8, 1), r.octets(0))
         if kind == 3: r.octets(1, 0); r.address(); return r.octets(0)

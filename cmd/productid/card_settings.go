@@ -2,8 +2,12 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,17 +42,23 @@ func (a *app) settingsShow() *cobra.Command {
 }
 
 func (a *app) settingsPut() *cobra.Command {
-	var address string
+	var address, formFile string
 	var login bool
 	c := &cobra.Command{
 		Use: "put CARD", Short: "Change the settings; what is not given stays",
 		Long: `Writes the card's settings on its restricted channel and names them on its tap channel: from then on they are in force.
-They hold for taps that are recorded after them. What no flag gives stays as it is.`,
+They hold for taps that are recorded after them. What no flag gives stays as it is.
+
+A form is what is asked of whoever taps: a JSON list of fields, as docs/formats/records.md has them. Form and answers are public.`,
 		Example: "  productid card settings put sCwcVia7OYj7c7jW --product-url https://shop.example.com/p/7 --login-required",
 		Args:    arguments(1, 1, "a card id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withSettings(c, args, func(s *settings.Service, id tap.CardID) error {
 				current, err := s.Current(c.Context(), id)
+				if err != nil {
+					return err
+				}
+				form, err := readForm(formFile)
 				if err != nil {
 					return err
 				}
@@ -59,13 +69,16 @@ They hold for taps that are recorded after them. What no flag gives stays as it 
 					if given(c, "login-required") {
 						next.LoginRequired = login
 					}
+					if given(c, "form") {
+						next.Form = form
+					}
 					return next
 				}
 				next := change(current.Settings)
-				if _, err := next.Encode(); err != nil {
-					return console.Misuse("reading --product-url", "malformed: it is no absolute https address", "give one like https://shop.example.com/p/7")
+				if err := fits(next); err != nil {
+					return err
 				}
-				if next == current.Settings && current.Hash != (channel.Hash{}) {
+				if reflect.DeepEqual(next, current.Settings) && current.Hash != (channel.Hash{}) {
 					return a.answerSettings(id, current, nil)
 				}
 				current, err = s.Change(c.Context(), id, change)
@@ -75,7 +88,42 @@ They hold for taps that are recorded after them. What no flag gives stays as it 
 	}
 	c.Flags().StringVar(&address, "product-url", "", "https `address` to which a good tap leads; empty for none")
 	c.Flags().BoolVar(&login, "login-required", false, "record taps only for somebody who has identified himself")
+	c.Flags().StringVar(&formFile, "form", "", "`file` with the form that a tap asks for; empty for none")
 	return c
+}
+
+// readForm reads a form from a file; nothing where there is no file.
+func readForm(file string) (record.Form, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, console.Misuse("reading the form", "file not found or not readable: "+err.Error(), "give --form FILE with a JSON list of fields")
+	}
+	var form record.Form
+	err = record.CheckIJSON(text)
+	if err == nil {
+		err = json.Unmarshal(text, &form)
+	}
+	if err == nil {
+		err = form.Check()
+	}
+	if err != nil {
+		return nil, console.Misuse("reading the form "+file, err.Error(), "docs/formats/records.md says what a field has")
+	}
+	return form, nil
+}
+
+// fits refuses settings that no message can hold.
+func fits(s record.Settings) error {
+	if _, err := (record.Settings{ProductURL: s.ProductURL}).Encode(); err != nil {
+		return console.Misuse("reading --product-url", "malformed: it is no absolute https address", "give one like https://shop.example.com/p/7")
+	}
+	if _, err := s.Encode(); err != nil {
+		return console.Misuse("reading --form", err.Error(), "give a form with fewer or shorter fields")
+	}
+	return nil
 }
 
 func (a *app) settingsRotate() *cobra.Command {
@@ -114,6 +162,15 @@ productid channel read on any copy of the ledger. It tells nothing of earlier se
 	}
 }
 
+// formNames lists the fields of a form.
+func formNames(form record.Form) string {
+	var names []string
+	for _, field := range form {
+		names = append(names, field.Name+" ("+field.Type+")")
+	}
+	return strings.Join(names, ", ")
+}
+
 // withSettings opens the installation to work on the settings of the card that the one argument names.
 func (a *app) withSettings(c *cobra.Command, args []string, use func(*settings.Service, tap.CardID) error) error {
 	id, err := tap.ParseCardID(args[0])
@@ -135,6 +192,7 @@ type settingsView struct {
 	Card          tap.CardID   `json:"card"`
 	ProductURL    string       `json:"productUrl"`
 	LoginRequired bool         `json:"loginRequired"`
+	Form          record.Form  `json:"form,omitempty"`
 	Number        uint64       `json:"number"`
 	Hash          channel.Hash `json:"hash"`
 	Rotated       uint64       `json:"rotated"` // number of the message at which the read keys began
@@ -147,9 +205,10 @@ func (a *app) answerSettings(id tap.CardID, s settings.Current, err error) error
 	if s.Hash == (channel.Hash{}) {
 		return a.console.Answer(map[string]any{"card": id}, func(w io.Writer) { fmt.Fprintln(w, "nothing was ever set") })
 	}
-	v := settingsView{id, s.ProductURL, s.LoginRequired, s.Number, s.Hash, s.KeyStart}
+	v := settingsView{id, s.ProductURL, s.LoginRequired, s.Form, s.Number, s.Hash, s.KeyStart}
 	return a.console.Answer(v, func(w io.Writer) {
 		console.Fields(w, "product url", console.Clean(v.ProductURL), "login", map[bool]string{true: "required", false: "not required"}[v.LoginRequired],
+			"form", formNames(v.Form),
 			"in force", fmt.Sprintf("message %d of the settings channel", v.Number), "read keys", fmt.Sprintf("since message %d", v.Rotated))
 	})
 }

@@ -24,6 +24,7 @@ type cardRow struct {
 func (c *cardRow) rewind() {
 	c.Head, c.Last, c.State, c.Settings, c.Recorded = record.Ref{}, c.proof, "", "", 0
 	c.Place, c.Was = "", ""
+	c.Reason, c.Revoked, c.Device, c.Associated = "", time.Time{}, "", time.Time{}
 	if !c.Since.IsZero() {
 		c.State = record.StateLost
 	}
@@ -40,7 +41,7 @@ func (c *cardRow) next() uint64 {
 
 const (
 	cardColumns = "id, alg, key, issuer, taps, prefix, middle, subject, gtin, lot, serial, proof, number, hash, idx, ms, previous, since, mac"
-	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, place, was, mac"
+	headColumns = "taps, number, hash, idx, ms, last, state, settings, recorded, retries, place, was, reason, revoked, device, associated, mac"
 
 	issuerColumns = `channel, name, url, log, network, next, opened_hash, opened_index, opened_ms,
 	head_number, head_hash, head_index, head_ms, place, moved, previous, since, mac`
@@ -91,7 +92,7 @@ func (c *cardRow) headValues() []any {
 	at := c.Head
 	return []any{
 		c.Taps[:], int64(at.Number), at.Hash[:], int64(at.Index), refMilli(at), int64(c.Last), c.State, c.Settings,
-		int64(c.Recorded), c.retries[:], c.Place, c.Was,
+		int64(c.Recorded), c.retries[:], c.Place, c.Was, c.Reason, sinceMilli(c.Revoked), c.Device, sinceMilli(c.Associated),
 	}
 }
 
@@ -117,6 +118,8 @@ func (c *cardRow) setHead(v []any) {
 	c.Last, c.State, c.Settings = uint32(v[5].(int64)), v[6].(string), v[7].(string)
 	c.Recorded, c.retries = uint64(v[8].(int64)), sum(v[9].([]byte))
 	c.Place, c.Was = v[10].(string), v[11].(string)
+	c.Reason, c.Revoked = v[12].(string), sinceFrom(v[13].(int64))
+	c.Device, c.Associated = v[14].(string), sinceFrom(v[15].(int64))
 }
 
 func issuerValues(i record.Issuer) []any {
@@ -165,8 +168,8 @@ func refMilli(r record.Ref) int64 {
 	return r.Time.UnixMilli()
 }
 
-// sealedValues are those of a row that its seal is over: all but the pairs of columns behind that say how an issuer or a card moved, or
-// lost its history, where they are empty. So rows hold that were written before that could happen.
+// sealedValues are those of a row that its seal is over: all but the pairs of columns behind that say how an issuer or a card moved,
+// lost its history, or was revoked, where they are empty. So rows hold that were written before that could happen.
 func sealedValues(values []any) []any {
 	for behind := len(values) - 2; behind > 0; behind -= 2 {
 		if values[behind] != "" || values[behind+1] != "" && values[behind+1] != int64(0) {

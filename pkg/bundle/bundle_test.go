@@ -124,9 +124,11 @@ func goodWorlds(t testing.TB) map[string]*world {
 	configured.Settings, configured.Payload = channel.Hash{7}.String(), []byte(`{"shop":["Milano",3,-1.5e3,true,null,"\u2014 \ud83d\ude00"]}`)
 	configured.Skipped, configured.Salt, configured.Operator = &record.Range{6, 7}, make([]byte, 16), "Ünal"
 	w.say(w.taps, recordtest.Body(configured))
-	w.say(w.taps, []byte(`{"kind":"card.revoked","last":8,"state":"moved"}`))
+	w.say(w.taps, []byte(`{"kind":"card.later","last":8,"state":"moved"}`))
 	w.tap(9)
 	worlds["settings, and the end"] = w
+
+	worlds["a device, forms, and a revocation"] = revoked(t)
 	return worlds
 }
 

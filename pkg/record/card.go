@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/tap"
@@ -36,22 +37,26 @@ func (b CardRegistered) prove(e ledger.Entry) (Card, Reason) {
 }
 
 // follow returns the card after a record of its tap channel, or the same card and why the record does not hold.
-func (c Card) follow(r Record, number uint64) (Card, Reason) {
+func (c Card) follow(r Record, at Ref) (Card, Reason) {
 	if c.State == StateMoved {
 		return c.goOn(r)
 	}
 	if c.State == StateLost {
-		return c.followLost(r, number)
+		return c.followLost(r, at)
 	}
 	switch v := r.Value.(type) {
 	case nil:
 		return c.followUnknown(r), ReasonUnknownKind
 	case CardInService:
-		return c.putInService(v, number)
+		return c.putInService(v, at.Number)
 	case Tap:
 		return c.addTap(v)
 	case CardConfigured:
 		return c.configure(v)
+	case CardRevoked:
+		return c.revoke(v, at.Time)
+	case CardAssociated:
+		return c.associate(v, at.Time)
 	case ChannelMoved:
 		return c.move(v)
 	case ChannelContinued:
@@ -130,5 +135,8 @@ func (c Card) followUnknown(r Record) Card {
 		return c
 	}
 	c.Last, c.State, c.Settings = head.Last, head.State, head.Settings
+	if c.State != StateRevoked {
+		c.Reason, c.Revoked = "", time.Time{}
+	}
 	return c
 }

@@ -188,7 +188,7 @@ func foldTaps(s States, card Card, e ledger.Entry) error {
 		return err
 	}
 	if reason == "" {
-		card, reason = card.follow(r, e.Message.Number())
+		card, reason = card.follow(r, refOf(e))
 	}
 	card.Head = refOf(e)
 	if reason == "" {

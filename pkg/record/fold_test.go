@@ -37,10 +37,16 @@ func newStory(t *testing.T) *story {
 	return s
 }
 
-// inService is a story whose card is in service with the counters 1 (proof) to 3 used up.
-func inService(t *testing.T) *story {
+// registered is a story whose card has no message on its tap channel.
+func registered(t *testing.T) *story {
 	s := newStory(t)
 	s.tell(s.issuer.Say(recordtest.Body(recordtest.Registered(s.card, s.issuer.ID(), s.taps.ID()))))
+	return s
+}
+
+// inService is a story whose card is in service with the counters 1 (proof) to 3 used up.
+func inService(t *testing.T) *story {
+	s := registered(t)
 	s.tell(s.taps.Say(recordtest.Body(recordtest.InService(3))))
 	require.Empty(t, s.Rejections())
 	return s
@@ -205,7 +211,7 @@ func TestRecordsOnChannelsWhereTheyDoNotBelong(t *testing.T) {
 	s.refuses(s.issuer.Say([]byte(`{"kind":"weather"}`)), record.ReasonUnknownKind)
 	s.refuses(s.taps.Say(recordtest.Body(recordtest.Opened("taps"))), record.ReasonWrongChannel)
 	s.refuses(s.taps.Say([]byte(`{"kind":"weather"}`)), record.ReasonUnknownKind)
-	s.refuses(s.taps.Say([]byte(`{"kind":"card.revoked","last":1,"state":"revoked"}`)), record.ReasonUnknownKind)
+	s.refuses(s.taps.Say([]byte(`{"kind":"card.later","last":1,"state":"revoked"}`)), record.ReasonUnknownKind)
 }
 
 func TestChannelsThatNobodyRegisteredAreIgnored(t *testing.T) {

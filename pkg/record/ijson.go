@@ -297,6 +297,8 @@ func fillField(raw []byte, field reflect.Value) (err error) {
 		*value, err = parseUint32(raw)
 	case *bool:
 		err = json.Unmarshal(raw, value)
+	case *[]string:
+		*value, err = textsOf(raw)
 	case *json.RawMessage:
 		*value = raw
 	case json.Unmarshaler:
@@ -311,6 +313,23 @@ func fillField(raw []byte, field reflect.Value) (err error) {
 		return malformed("not a value of its kind")
 	}
 	return nil
+}
+
+// textsOf reads a list of JSON strings.
+func textsOf(raw []byte) ([]string, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, one := range list {
+		text, err := textOf(one)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
 }
 
 // parseUint32 reads a JSON number that is written as an integer.

@@ -149,14 +149,16 @@ func (b CardCarried) prove(issuer Issuer, e ledger.Entry) (Card, Reason) {
 	return card, ""
 }
 
-// followLost lets a card follow whose history is lost: nothing but its reinstatement puts it back into service.
-func (c Card) followLost(r Record, number uint64) (Card, Reason) {
+// followLost lets a card follow whose history is lost: nothing but its reinstatement puts it back into service, and it can be revoked.
+func (c Card) followLost(r Record, at Ref) (Card, Reason) {
 	switch v := r.Value.(type) {
 	case nil:
 		return c.followUnknown(r), ReasonUnknownKind
 	case CardReinstated:
-		return c.reinstate(v, number)
-	case CardInService, Tap, CardConfigured, ChannelMoved, ChannelContinued:
+		return c.reinstate(v, at.Number)
+	case CardRevoked:
+		return c.revoke(v, at.Time)
+	case CardInService, Tap, CardConfigured, CardAssociated, ChannelMoved, ChannelContinued:
 		return c, ReasonHistoryLost
 	}
 	return c, ReasonWrongChannel

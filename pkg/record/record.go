@@ -33,6 +33,8 @@ const (
 	KindCardInService    = "card.in_service"
 	KindCardCarried      = "card.carried"
 	KindCardReinstated   = "card.reinstated"
+	KindCardRevoked      = "card.revoked"
+	KindCardAssociated   = "card.associated"
 	KindTap              = "tap"
 	KindCardConfigured   = "card.configured"
 	KindChannelMoved     = "channel.moved"
@@ -116,6 +118,10 @@ func parseValue(o object, kind string) (any, error) {
 		return read[CardCarried](o)
 	case KindCardReinstated:
 		return read[CardReinstated](o)
+	case KindCardRevoked:
+		return read[CardRevoked](o)
+	case KindCardAssociated:
+		return read[CardAssociated](o)
 	case KindCardInService:
 		return read[CardInService](o)
 	case KindTap:
@@ -203,6 +209,10 @@ func (r Record) tapHead() (TapHead, error) {
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case CardConfigured:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings.String()}, nil
+	case CardRevoked:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
+	case CardAssociated:
+		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case ChannelMoved:
 		return TapHead{r.Kind, v.Last, v.State, v.Settings}, nil
 	case ChannelContinued:

@@ -106,6 +106,12 @@ func wrongForms() []wrongForm {
 		{"tap", "skipped", `{}`},
 		{"tap", "payloadHash", `"x"`},
 		{"tap", "payload", `null`},
+		{"revoked", "state", `"in_service"`},
+		{"revoked", "reason", `7`},
+		{"revoked", "by", `null`},
+		{"associated", "device", `null`},
+		{"associated", "device", `["a"]`},
+		{"associated", "state", `"gone"`},
 	}
 }
 
@@ -116,6 +122,8 @@ func TestParseRefusesMembersOfAWrongForm(t *testing.T) {
 		"registered": recordtest.Body(recordtest.Registered(card, chain.ID(), chain.ID())),
 		"in service": recordtest.Body(recordtest.InService(1)),
 		"tap":        recordtest.Body(recordtest.Tapped(card, 9)),
+		"revoked":    recordtest.Body(revoked(9)),
+		"associated": recordtest.Body(record.CardAssociated{Last: 9, State: record.StateInService, Device: "lock 7"}),
 	}
 	for _, row := range wrongForms() {
 		t.Run(row.kind+" "+row.member+" "+row.value, func(t *testing.T) {
@@ -207,6 +215,8 @@ func TestEveryBodyReadsBack(t *testing.T) {
 				Applet: record.Applet{Version: "1", CAP: text().Draw(t, "cap")}, Proof: record.Proof{Counter: last, Nonce: blob, Signature: blob},
 			},
 			record.CardInService{Last: last, State: state, Settings: settings},
+			record.CardRevoked{Last: last, State: record.StateRevoked, Settings: settings, Reason: text().Draw(t, "reason"), By: text().Draw(t, "by")},
+			record.CardAssociated{Last: last, State: state, Settings: settings, Device: text().Draw(t, "device")},
 			tapped,
 		} {
 			encoded, err := body.Encode()
@@ -227,6 +237,7 @@ func TestTheTapHeadIsReadFromEveryKind(t *testing.T) {
 	}{
 		{recordtest.Body(recordtest.Tapped(card, 9)), record.TapHead{Kind: "tap", Last: 9, State: "in_service"}},
 		{recordtest.Body(recordtest.InService(3)), record.TapHead{Kind: "card.in_service", Last: 3, State: "in_service"}},
+		{recordtest.Body(record.CardAssociated{Last: 4, State: "completed", Settings: settings, Device: "x"}), record.TapHead{Kind: "card.associated", Last: 4, State: "completed", Settings: settings}},
 		{[]byte(`{"kind":"card.completed","last":4,"state":"completed"}`), record.TapHead{Kind: "card.completed", Last: 4, State: "completed"}},
 		{[]byte(`{"kind":"card.revoked","last":4,"state":"revoked","reason":"lost"}`), record.TapHead{Kind: "card.revoked", Last: 4, State: "revoked"}},
 		{fmt.Appendf(nil, `{"kind":"channel.moved","last":4,"state":"moved","settings":%q,"to":"log.example.org","was":"completed"}`, settings), record.TapHead{Kind: "channel.moved", Last: 4, State: "moved", Settings: settings}},

@@ -11,12 +11,16 @@ import (
 type Settings struct {
 	ProductURL    string `json:"productUrl,omitempty"`    // where a good tap leads: an absolute https address
 	LoginRequired bool   `json:"loginRequired,omitempty"` // taps are recorded only for somebody who has identified himself
+	Form          Form   `json:"form,omitempty"`          // what is asked of whoever taps, and recorded with the tap
 }
 
 // Encode returns the body of a message. The error is ErrMalformed.
 func (b Settings) Encode() ([]byte, error) { return encode(KindSettings, b) }
 
 func (b Settings) check() error {
+	if err := b.Form.Check(); err != nil {
+		return err
+	}
 	if b.ProductURL == "" {
 		return nil
 	}

@@ -93,6 +93,12 @@ type Card struct {
 	// is known; both are zero of a card that was not. Its Registered is then where it was carried over.
 	Previous channel.ID
 	Since    time.Time
+	// Reason is why the card was revoked and Revoked when, by the ledger's time; both are zero of a card that was not. Device is what
+	// it was associated with last, and Associated when.
+	Reason     string
+	Revoked    time.Time
+	Device     string
+	Associated time.Time
 }
 
 // On returns the card as a reader of the ledger with this origin has to take it. Anybody can copy to a ledger what follows on the
@@ -128,10 +134,14 @@ func (c Card) MarshalJSON() ([]byte, error) {
 		Was        string     `json:"was,omitempty"`
 		Previous   channel.ID `json:"previous,omitzero"`
 		Since      time.Time  `json:"since,omitzero"`
+		Reason     string     `json:"reason,omitempty"`
+		Revoked    time.Time  `json:"revoked,omitzero"`
+		Device     string     `json:"device,omitempty"`
+		Associated time.Time  `json:"associated,omitzero"`
 	}{
 		c.ID, c.Key.Algorithm().String(), c.Key.Bytes(), c.Issuer, c.Taps, c.Template.Prefix, c.Template.Middle,
 		c.Subject, c.GTIN, c.Lot, c.Serial, c.Registered, c.Head, c.Last, c.State, c.Settings, c.Recorded, c.Place, c.Was,
-		c.Previous, c.Since,
+		c.Previous, c.Since, c.Reason, c.Revoked, c.Device, c.Associated,
 	})
 }
 

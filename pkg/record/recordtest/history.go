@@ -45,7 +45,7 @@ func (h *History) Next() channel.Message {
 	}
 	steps := []func() channel.Message{
 		h.tap, h.tap, h.tap, h.tap, h.tap, // more of what happens more
-		h.openIssuer, h.register, h.inService, h.configure,
+		h.openIssuer, h.register, h.inService, h.configure, h.associate, h.revoke,
 		h.move, h.move, h.moveIssuer, h.lose,
 		h.badTap, h.badTap, h.badRegistration, h.nonsense, h.unknownKind, h.stranger,
 	}
@@ -117,6 +117,36 @@ func (h *History) configure() channel.Message {
 		life.Settings = b.Settings.String()
 	}
 	return life.Chain.Say(Body(b))
+}
+
+// associate names a device, sometimes with a head that does not follow.
+func (h *History) associate() channel.Message {
+	life := pick(h, h.cards)
+	b := record.CardAssociated{Last: life.Last, State: record.StateInService, Settings: life.Settings, Device: []string{"", "lock 7"}[h.Choose(2)]}
+	switch h.Choose(6) {
+	case 0:
+		b.Last++
+	case 1:
+		b.Settings = channel.Hash{8}.String()
+	case 2:
+		return life.Chain.Say([]byte(`{"kind":"card.associated","last":1,"state":"in_service"}`))
+	}
+	return life.Chain.Say(Body(b))
+}
+
+// revoke takes a card out of service, rarely: nothing happens to it after. Sometimes it counts back, or has another state.
+func (h *History) revoke() channel.Message {
+	life := pick(h, h.cards)
+	switch h.Choose(8) {
+	case 0:
+		if life.State == record.StateInService || life.State == record.StateCompleted {
+			life.State = record.StateRevoked
+		}
+		return life.Chain.Say(Body(record.CardRevoked{Last: life.Last, State: record.StateRevoked, Settings: life.Settings, Reason: "lost", By: "anna"}))
+	case 1:
+		return life.Chain.Say([]byte(`{"kind":"card.revoked","last":0,"state":"revoked"}`))
+	}
+	return life.Chain.Say([]byte(`{"kind":"card.revoked","last":4000000000,"state":"in_service"}`))
 }
 
 // move ends a card's channel, or continues one that ended; sometimes with what does not follow.
@@ -223,7 +253,7 @@ func (h *History) unknownKind() channel.Message {
 	case 0:
 		return h.anyChain().Say([]byte(`{"kind":"card.dreamt","of":"sheep"}`))
 	case 1: // counts back
-		return life.Chain.Say([]byte(`{"kind":"card.revoked","last":0,"state":"revoked"}`))
+		return life.Chain.Say([]byte(`{"kind":"card.later","last":0,"state":"revoked"}`))
 	}
 	states := []string{record.StateInService, record.StateCompleted, record.StateRevoked, record.StateInService, record.StateMoved}
 	life.State, life.Settings = states[h.Choose(len(states))], ""
