@@ -39,10 +39,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-webauthn/webauthn/webauthn"
 
+	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
 )
@@ -63,8 +67,6 @@ type Options struct {
 	Providers []Provider
 	// Sandbox, when set, names the issuer of software cards: the only one that test keys belong to.
 	Sandbox func(context.Context) (channel.ID, error)
-	// Client, when set, names the network that a request comes from: attempts at recovery codes are limited by it.
-	Client func(context.Context) string
 	// Fail, when set, answers a request whose session could not be looked up; a plain 503 otherwise.
 	Fail func(http.ResponseWriter, *http.Request, error)
 
@@ -86,6 +88,11 @@ type Identity struct {
 	db       *store.DB
 	seal     sealer
 	sessions *scs.SessionManager
+	party    *webauthn.WebAuthn // none where the host is an address
+	tries    *edge.Limiter      // of recovery codes
+
+	asking    sync.Mutex
+	providers map[string]*oidc.Provider // what was asked from those, by their issuers
 }
 
 // schema is the room's in a PostgreSQL database.
@@ -105,6 +112,15 @@ func Open(ctx context.Context, name string, o Options) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening identities: %w", err)
 	}
+	party, err := newRelyingParty(o)
+	if err != nil {
+		return nil, fmt.Errorf("opening identities: %w", err)
+	}
+	for _, p := range o.Providers {
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("opening identities: %w", err)
+		}
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("opening identities: %w", err)
@@ -113,7 +129,7 @@ func Open(ctx context.Context, name string, o Options) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening identities: %w", err)
 	}
-	i := &Identity{o: o, db: db, seal: seal}
+	i := &Identity{o: o, db: db, seal: seal, party: party, tries: newTries(o), providers: map[string]*oidc.Provider{}}
 	i.sessions = i.newSessions()
 	return i, nil
 }
@@ -124,9 +140,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader
-	}
-	if o.Client == nil {
-		o.Client = func(context.Context) string { return "" }
 	}
 	if o.Lifetime <= 0 {
 		o.Lifetime = 12 * time.Hour

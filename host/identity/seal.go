@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/productid/productid/host/store"
 )
 
 // What is wrong with a ceremony that a browser brings back.
@@ -93,6 +95,19 @@ func (i *Identity) use(ctx context.Context, tx *sql.Tx, text string, expires int
 	n, err := changed(tx.ExecContext(ctx, "INSERT INTO used (hash, expires_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING", hashed(text), expires))
 	if err == nil && n == 0 {
 		err = ErrUsedCeremony
+	}
+	return err
+}
+
+// unlessUsed returns ErrUsedCeremony for a ceremony that came to its end, else err.
+func (i *Identity) unlessUsed(ctx context.Context, text string, err error) error {
+	var n int
+	failed := i.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM used WHERE hash = $1", hashed(text)).Scan(&n)
+	switch {
+	case failed != nil:
+		return store.Explain(failed)
+	case n > 0:
+		return ErrUsedCeremony
 	}
 	return err
 }
