@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"host/ledger/mirror": 4, "host/validation": 4, "host/station": 4, "host/settings": 4, "host/move": 4, "host/recovery": 4,
 	"host/audit":   4,
 	"host/page":    5,
+	"host/api":     6,
 	"host/console": 7, "host/vectors": 7,
 	"cmd/productid": 8,
 }

@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/tap"
+)
+
+// Log says which ledger this service writes to.
+type Log struct {
+	Kind        string `json:"kind" doc:"tlog is our own transparency log, stardust an IOTA Stardust network." example:"tlog"`
+	Origin      string `json:"origin" doc:"Names the ledger in receipts and policies." example:"productid-1f2e3d4c"`
+	VerifierKey string `json:"verifierKey,omitempty" doc:"The key that signs the log's checkpoints, for the policy of whoever trusts it."`
+	Size        uint64 `json:"size" doc:"Number of messages that are recorded."`
+	MaxMessage  int    `json:"maxMessage" doc:"Bytes that a message has at most."`
+	Highest     string `json:"highest" enum:"final,witnessed,anchored" doc:"How far a record can get."`
+	Uniqueness  string `json:"uniqueness" doc:"Who sees to it that a tap is recorded once."`
+	Retention   string `json:"retention" doc:"How long messages and proofs can be had."`
+	Finality    string `json:"finality" doc:"When a record is final."`
+	Checkpoint  string `json:"checkpoint,omitempty" doc:"The log's newest signed checkpoint (C2SP tlog-checkpoint), whole."`
+	Tiles       string `json:"tiles,omitempty" format:"uri" doc:"Where the log itself is served (C2SP tlog-tiles)."`
+}
+
+// Messages are messages of a channel, in order, each with the proof that it is recorded.
+type Messages struct {
+	Items []Message `json:"items" nullable:"false"`
+	Next  *uint64   `json:"next,omitempty" doc:"Give it as from to get what follows; missing at the channel's end."`
+	Tiles string    `json:"tiles,omitempty" format:"uri" doc:"Where the log itself is served (C2SP tlog-tiles)."`
+}
+
+// Message is one message of a channel.
+type Message struct {
+	At       Ref             `json:"at" doc:"Where the ledger has it."`
+	Body     json.RawMessage `json:"body,omitempty" doc:"What it says; missing in a restricted channel, and when it was removed."`
+	Evidence Evidence        `json:"evidence"`
+}
+
+// Webhook is an address that events are sent to.
+type Webhook struct {
+	ID      string    `json:"id"`
+	URL     string    `json:"url" format:"uri"`
+	Events  []string  `json:"events" nullable:"false" doc:"Kinds of events that are sent."`
+	Created time.Time `json:"created"`
+}
+
+// Webhooks is a list of them.
+type Webhooks struct {
+	Items []Webhook `json:"items" nullable:"false"`
+}
+
+// WebhookRequest asks for events to be sent.
+type WebhookRequest struct {
+	URL    string   `json:"url" minLength:"1" maxLength:"2048" format:"uri" doc:"An https address on the public internet." example:"https://shop.example/productid"`
+	Events []string `json:"events" nullable:"false" minItems:"1" maxItems:"20" enum:"tap.recorded,tap.refused,alarm.raised,card.revoked" doc:"Kinds of events to send."`
+}
+
+// NewWebhook is a webhook with the secret that its deliveries are signed with. It is shown once.
+type NewWebhook struct {
+	Webhook
+	Secret string `json:"secret" doc:"HMAC-SHA-256 key of the header ProductID-Signature. It is not shown again."`
+}
+
+// Delivery is one try to send an event.
+type Delivery struct {
+	ID       string    `json:"id"`
+	Webhook  string    `json:"webhook"`
+	Event    string    `json:"event" doc:"Id of the event: the same in every repetition."`
+	Kind     string    `json:"kind"`
+	State    string    `json:"state" doc:"waiting, delivered or given_up."`
+	Attempts int       `json:"attempts" minimum:"0"`
+	Time     time.Time `json:"time" doc:"When the event happened."`
+	Error    string    `json:"error,omitempty" doc:"What went wrong the last time."`
+}
+
+// Deliveries are the newest ones.
+type Deliveries struct {
+	Items []Delivery `json:"items" nullable:"false"`
+}
+
+// Alarm is something about a card that somebody should see to.
+type Alarm struct {
+	ID      string          `json:"id"`
+	Kind    string          `json:"kind" doc:"gap, preplay, rate, two_places or used_url_again."`
+	Card    tap.CardID      `json:"card" pattern:"^[A-Za-z0-9_-]{16}$"`
+	Time    time.Time       `json:"time" doc:"When it was raised."`
+	Detail  json.RawMessage `json:"detail,omitempty" doc:"What it goes by."`
+	Settled *time.Time      `json:"settled,omitempty" doc:"When somebody said that he had seen to it."`
+	By      string          `json:"by,omitempty" doc:"Who said so."`
+}
+
+// Alarms is a list of them, the newest first.
+type Alarms struct {
+	Items []Alarm `json:"items" nullable:"false"`
+	Page
+}
+
+// Report is what somebody who held a card told its issuer.
+type Report struct {
+	ID      string      `json:"id"`
+	Card    *tap.CardID `json:"card,omitempty" pattern:"^[A-Za-z0-9_-]{16}$"`
+	Code    string      `json:"code,omitempty" doc:"The verdict that he saw."`
+	Text    string      `json:"text" doc:"In his words."`
+	Contact string      `json:"contact,omitempty" doc:"Where to reach him."`
+	Time    time.Time   `json:"time"`
+	Settled *time.Time  `json:"settled,omitempty"`
+	By      string      `json:"by,omitempty"`
+}
+
+// Reports is a list of them, the newest first.
+type Reports struct {
+	Items []Report `json:"items" nullable:"false"`
+	Page
+}
+
+// KeyRequest asks for an API key.
+type KeyRequest struct {
+	Name    string    `json:"name" minLength:"1" maxLength:"100" doc:"What it is for, for those who see the list." example:"till 4"`
+	Scopes  []string  `json:"scopes" nullable:"false" minItems:"1" maxItems:"20" enum:"cards:read,cards:write,taps:record,alarms:read,alarms:settle,webhooks:manage,keys:manage,people:manage,issuer:manage,audit:read,sandbox" doc:"What it may do; nothing that who asks may not do himself."`
+	Expires time.Time `json:"expires,omitzero" doc:"Until when it is good; without it, for a year."`
+	Test    bool      `json:"test,omitempty" doc:"A key for the sandbox alone."`
+}
+
+// Key is an API key, without the secret.
+type Key struct {
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Scopes  []string   `json:"scopes" nullable:"false"`
+	Test    bool       `json:"test" doc:"It acts on the sandbox alone."`
+	Created time.Time  `json:"created"`
+	Expires *time.Time `json:"expires,omitempty"`
+	Used    *time.Time `json:"used,omitempty" doc:"When it was used last, give or take a minute."`
+	Revoked *time.Time `json:"revoked,omitempty"`
+}
+
+// Keys is a list of them.
+type Keys struct {
+	Items []Key `json:"items" nullable:"false"`
+}
+
+// NewKey is an API key that was just made. It is shown once.
+type NewKey struct {
+	Key
+	Token string `json:"token" doc:"To be sent as Authorization: Bearer. It is not shown again." example:"pid_live_…"`
+}
+
+// SandboxCardRequest asks for a software card.
+type SandboxCardRequest struct {
+	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What to call it." example:"test watch"`
+}
+
+// SandboxTap is a fresh URL of a software card.
+type SandboxTap struct {
+	Card tap.CardID `json:"card" pattern:"^[A-Za-z0-9_-]{16}$"`
+	URL  string     `json:"url" format:"uri" doc:"What a phone would read; good once."`
+}
+
+// ChannelID is a channel's id in a path.
+type ChannelID = channel.ID

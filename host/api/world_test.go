@@ -1,0 +1,251 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/productid/productid/host/api"
+	"github.com/productid/productid/host/api/wire"
+	"github.com/productid/productid/host/audit"
+	"github.com/productid/productid/host/edge"
+	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/host/redirect"
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
+	"github.com/productid/productid/host/settings"
+	"github.com/productid/productid/host/validation"
+	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/tap"
+	"github.com/productid/productid/pkg/tap/taptest"
+)
+
+const (
+	origin = "log.example.com/api"
+	base   = "https://tap.example.com"
+)
+
+// world is a service with two issuers and the sandbox, each with one card in service.
+type world struct {
+	t        *testing.T
+	handler  http.Handler
+	api      *api.API
+	ledger   *faulty
+	registry *registry.Registry
+	identity *identity.Identity
+	redirect *redirect.Service
+	audit    *audit.Log
+	policy   ledger.Policy
+	bell     issuer
+	other    issuer
+	sandbox  issuer
+	now      time.Time
+}
+
+// issuer is one with a card.
+type issuer struct {
+	id   channel.ID
+	card *taptest.Card
+}
+
+// faulty is a ledger whose Submit can be made to fail, before or after the message is stored.
+type faulty struct {
+	*ledger.Memory
+	before, after error
+}
+
+func (f *faulty) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, error) {
+	if f.before != nil {
+		return ledger.Receipt{}, f.before
+	}
+	r, err := f.Memory.Submit(ctx, m)
+	if err == nil && f.after != nil {
+		return ledger.Receipt{}, f.after
+	}
+	return r, err
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	private, public, err := note.GenerateKey(strings.NewReader(strings.Repeat("host/api", 10)), origin)
+	require.NoError(t, err)
+	signer, err := ledger.NewSigner(private)
+	require.NoError(t, err)
+	w := &world{t: t, now: time.Now(), ledger: &faulty{Memory: ledger.NewMemory(origin, signer, time.Now)},
+		policy: ledger.Policy{Logs: []ledger.LogKey{{Origin: origin, Key: public}}}}
+	own := secrets.Secrets{Master: seed("master")}
+	for _, name := range []string{"bell", "other", "sandbox"} {
+		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps")})
+	}
+	authors := secrets.NewAuthors(own)
+	dir := t.TempDir()
+	w.registry, err = registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Ledger: w.ledger, Master: own.Master})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.registry.Close()) })
+	w.bell, w.other, w.sandbox = w.begin(authors, "bell"), w.begin(authors, "other"), w.begin(authors, "sandbox")
+	require.NoError(t, w.registry.Sync(t.Context()))
+	w.open(dir, own, authors)
+	return w
+}
+
+func seed(name string) channel.Seed { return sha256.Sum256([]byte(name)) }
+
+// begin opens an issuer and puts a card of his into service.
+func (w *world) begin(authors *secrets.Authors, name string) issuer {
+	chain, card := recordtest.ChainOf(seed(name)), taptest.NewCard("card of "+name)
+	author, err := authors.Taps(chain.ID(), card.ID())
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.ledger.List(w.t.Context(), chain.ID(), author.Channel()))
+	registered := recordtest.Registered(card, chain.ID(), author.Channel())
+	first, err := author.Sign(channel.Draft{Time: time.Now(), Body: recordtest.Body(recordtest.InService(card.Counter))})
+	require.NoError(w.t, err)
+	for _, m := range []channel.Message{chain.Say(recordtest.Body(recordtest.Opened(name))), chain.Say(recordtest.Body(registered)), first} {
+		_, err := ledger.Record(w.t.Context(), w.ledger, m)
+		require.NoError(w.t, err)
+	}
+	return issuer{chain.ID(), card}
+}
+
+// open opens the rooms and the API over them.
+func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) {
+	t, now := w.t, func() time.Time { return w.now }
+	address, err := url.Parse(base)
+	require.NoError(t, err)
+	w.identity, err = identity.Open(t.Context(), filepath.Join(dir, "identity.db"), identity.Options{
+		Origin: address, Master: own.Master, Now: now,
+		Sandbox: func(context.Context) (channel.ID, error) { return w.sandbox.id, nil },
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.identity.Close()) })
+	w.redirect, err = redirect.Open(t.Context(), filepath.Join(dir, "redirect.db"), redirect.Options{Key: seed("redirect"), Issuer: base, Now: now, Random: rand.Reader})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.redirect.Close()) })
+	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: authors, Now: now, Random: rand.Reader})
+	set := settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now, Random: rand.Reader})
+	decide := validation.New(validation.Options{Ledger: w.ledger, Registry: w.registry, Authors: authors, Master: own.Master, Now: now, Random: rand.Reader})
+	w.api = api.New(api.Options{Base: address, Rooms: api.Rooms{
+		Desk: desk{decide, set, w.redirect}, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: w.identity, Redirect: w.redirect,
+		Faces: faces{}, IsTest: func(_ context.Context, id channel.ID) bool { return id == w.sandbox.id },
+		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
+	}})
+	w.handler = edge.Handler(w.identity.Sessions()(w.api), edge.Options{})
+}
+
+// desk is the real decision without what the website adds to it.
+type desk struct {
+	*validation.Service
+	settings *settings.Service
+	redirect *redirect.Service
+}
+
+func (d desk) Look(ctx context.Context, url string, _ api.Caller) (api.Finding, error) {
+	v, err := d.Validate(ctx, url)
+	return api.Finding{Verdict: v}, err
+}
+
+func (d desk) Record(ctx context.Context, r api.Request, _ api.Caller) (api.Finding, error) {
+	v, err := d.Update(ctx, validation.Request{URL: r.URL, Payload: r.Payload, Retry: r.Retry})
+	return api.Finding{Verdict: v}, err
+}
+
+func (d desk) Continue(ctx context.Context, id tap.CardID, counter uint32) (*url.URL, error) {
+	current, err := d.settings.Current(ctx, id)
+	if err != nil || current.ProductURL == "" {
+		return nil, err
+	}
+	target, err := url.Parse(current.ProductURL)
+	if err != nil {
+		return nil, err
+	}
+	return d.redirect.Issue(ctx, target, id, counter)
+}
+
+type faces struct{}
+
+func (faces) Face(context.Context, channel.ID) (product.Face, error) { return product.Face{}, nil }
+
+// key makes an API key for an issuer.
+func (w *world) key(of issuer, scopes ...identity.Scope) string {
+	w.t.Helper()
+	_, token, err := w.identity.CreateKey(w.t.Context(), identity.KeyOrder{Issuer: of.id, Name: "test", Scopes: scopes, Test: of.id == w.sandbox.id, By: "somebody"})
+	require.NoError(w.t, err)
+	return string(token)
+}
+
+// ask sends a request and returns the answer; body is JSON, or nil.
+func (w *world) ask(method, path, key string, body any, headers ...string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	var text io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		require.NoError(w.t, err)
+		text = bytes.NewReader(encoded)
+	}
+	r := httptest.NewRequest(method, base+path, text)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	answer := httptest.NewRecorder()
+	w.handler.ServeHTTP(answer, r)
+	return answer
+}
+
+// decode reads an answer that has this status.
+func decode[T any](t *testing.T, answer *httptest.ResponseRecorder, status int) T {
+	t.Helper()
+	var v T
+	require.Equal(t, status, answer.Code, answer.Body.String())
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &v), answer.Body.String())
+	return v
+}
+
+// refused reads an answer that is this problem.
+func refused(t *testing.T, answer *httptest.ResponseRecorder, status int, code string) wire.Problem {
+	t.Helper()
+	p := decode[wire.Problem](t, answer, status)
+	require.Equal(t, wire.MediaProblem, answer.Header().Get("Content-Type"))
+	require.Equal(t, code, p.Code, answer.Body.String())
+	require.Equal(t, status, p.Status)
+	require.Equal(t, base+"/problems/"+code, p.Type)
+	require.NotEmpty(t, p.Title)
+	return p
+}
+
+func update(url string) wire.TapRequest {
+	return wire.TapRequest{URL: url, Action: wire.ActionUpdate}
+}
+
+func look(url string) wire.TapRequest {
+	return wire.TapRequest{URL: url, Action: wire.ActionValidate}
+}
+
+// record writes a message of a card's tap channel, as its author would.
+func (w *world) record(m channel.Message) {
+	_, err := ledger.Record(w.t.Context(), w.ledger, m)
+	require.NoError(w.t, err)
+}
+
+var _ = record.StateInService
