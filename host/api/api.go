@@ -42,6 +42,7 @@ type Options struct {
 	// Limit says whether who has this key may ask now, or else how long he has to wait: see edge.Limiter. Keys are "key:" with an
 	// API key's id, or "net:" with a client's network.
 	Limit  func(key string) (retryAfter time.Duration, ok bool)
+	Now    func() time.Time
 	Logger *slog.Logger
 }
 
@@ -81,6 +82,7 @@ func New(o Options) *API {
 	a.registerCards(h)
 	a.registerSettings(h)
 	a.registerLedger(h)
+	a.registerKeys(h)
 	a.text = a.finish()
 	a.mux.HandleFunc("GET /openapi.json", a.serveDocument)
 	a.mux.HandleFunc("/", a.serveOther)

@@ -63,9 +63,12 @@ func (a *API) finish() []byte {
 			s.AdditionalProperties = nil // members may be added to answers
 		}
 		for _, p := range s.Properties {
-			if p.Type == huma.TypeInteger {
-				p.Format = "" // unsigned numbers are none of OpenAPI's formats
-			}
+			plainNumbers(p)
+		}
+	}
+	for _, op := range a.operations() {
+		for _, p := range op.Parameters {
+			plainNumbers(p.Schema)
 		}
 	}
 	var text bytes.Buffer
@@ -85,17 +88,37 @@ func (a *API) finish() []byte {
 	return text.Bytes()
 }
 
+// plainNumbers takes formats from integers: ours are unsigned, for which OpenAPI has none.
+func plainNumbers(s *huma.Schema) {
+	if s.Type == huma.TypeInteger {
+		s.Format = ""
+	}
+	if s.Items != nil {
+		plainNumbers(s.Items)
+	}
+}
+
 // requested names the schemas that requests are made of, which take no members that are not in them.
 func (a *API) requested() map[string]bool {
 	found := map[string]bool{}
-	for _, p := range a.openapi.Paths {
-		for _, op := range []*huma.Operation{p.Post, p.Put} {
-			if op != nil && op.RequestBody != nil {
-				a.reach(op.RequestBody.Content["application/json"].Schema, found)
-			}
+	for _, op := range a.operations() {
+		if op.RequestBody != nil {
+			a.reach(op.RequestBody.Content["application/json"].Schema, found)
 		}
 	}
 	return found
+}
+
+// operations are all, in no order.
+func (a *API) operations() (all []*huma.Operation) {
+	for _, p := range a.openapi.Paths {
+		for _, op := range []*huma.Operation{p.Get, p.Post, p.Put, p.Delete} {
+			if op != nil {
+				all = append(all, op)
+			}
+		}
+	}
+	return all
 }
 
 // reach adds the names of all schemas that s is made of.

@@ -4,9 +4,9 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,11 +17,25 @@ func TestDocumentIsTheCommittedOne(t *testing.T) {
 	w := newWorld(t)
 	served := w.ask(http.MethodGet, "/openapi.json", "", nil)
 	require.Equal(t, http.StatusOK, served.Code)
+	require.Equal(t, "application/openapi+json;version=3.1", served.Header().Get("Content-Type"))
 	if *updateGolden {
 		require.NoError(t, os.WriteFile("openapi.json", served.Body.Bytes(), 0o644))
 	}
 	committed, err := os.ReadFile("openapi.json")
 	require.NoError(t, err)
-	assert.Equal(t, string(committed), served.Body.String(), "go test ./host/api -update writes it anew")
-	assert.Equal(t, string(committed), string(w.api.OpenAPI()))
+	requireSame(t, string(committed), served.Body.String())
+	requireSame(t, string(committed), string(w.api.OpenAPI()))
+}
+
+// requireSame names the first line that differs: all of both would fill screens.
+func requireSame(t *testing.T, want, got string) {
+	t.Helper()
+	if want == got {
+		return
+	}
+	old, lines := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(old), len(lines)) {
+		require.Equal(t, old[i], lines[i], "openapi.json, line %d: go test ./host/api -update writes it anew", i+1)
+	}
+	require.Equal(t, len(old), len(lines), "lines of openapi.json: go test ./host/api -update writes it anew")
 }

@@ -19,54 +19,48 @@ import (
 	"github.com/productid/productid/pkg/record"
 )
 
-// kind is what all problems with one code have in common.
-type kind struct {
-	status int
-	title  string // what it means, in one sentence
-	next   string // what to do now
-}
+// statuses is every problem that the API answers with: its code, and the HTTP status. Codes are stable; what each means and what to do
+// next stands in host/words, for the answer here and for the page /problems/<code>.
+var statuses = map[string]int{
+	wire.CodeMalformedRequest: http.StatusBadRequest,
+	wire.CodeInvalidRequest:   http.StatusUnprocessableEntity,
+	wire.CodeUnauthenticated:  http.StatusUnauthorized,
+	wire.CodeInvalidKey:       http.StatusUnauthorized,
+	wire.CodeExpiredKey:       http.StatusUnauthorized,
+	wire.CodeRevokedKey:       http.StatusUnauthorized,
+	wire.CodeLoginRequired:    http.StatusUnauthorized,
+	wire.CodeForbidden:        http.StatusForbidden,
+	edge.CodeCrossOrigin:      http.StatusForbidden,
+	wire.CodeNotFound:         http.StatusNotFound,
+	wire.CodeUnknownIssuer:    http.StatusNotFound,
+	wire.CodeUnknownChannel:   http.StatusNotFound,
+	wire.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	wire.CodeOvertaken:        http.StatusConflict,
+	wire.CodeMediaType:        http.StatusUnsupportedMediaType,
+	wire.CodeTooLarge:         http.StatusRequestEntityTooLarge,
+	wire.CodeTooMany:          http.StatusTooManyRequests,
+	wire.CodeBadToken:         http.StatusUnprocessableEntity,
+	wire.CodeUsedToken:        http.StatusConflict,
+	wire.CodeExpiredToken:     http.StatusUnprocessableEntity,
+	wire.CodeOtherAudience:    http.StatusUnprocessableEntity,
 
-// kinds is every problem that the API answers with, by its code. Codes are stable; each has a page /problems/<code>.
-var kinds = map[string]kind{
-	wire.CodeMalformedRequest: {http.StatusBadRequest, "the request could not be read", "send a JSON object in UTF-8, no member twice, with Content-Type: application/json"},
-	wire.CodeInvalidRequest:   {http.StatusUnprocessableEntity, "the request does not say what it should", "see errors for what is wrong with each member, and /openapi.json for what is wanted"},
-	wire.CodeUnauthenticated:  {http.StatusUnauthorized, "nobody showed who asks", "send an API key: Authorization: Bearer pid_…"},
-	wire.CodeInvalidKey:       {http.StatusUnauthorized, "there is no such API key", "check the key; it was shown once, when it was made"},
-	wire.CodeExpiredKey:       {http.StatusUnauthorized, "the API key has expired", "make a new one"},
-	wire.CodeRevokedKey:       {http.StatusUnauthorized, "the API key was revoked", "make a new one"},
-	wire.CodeLoginRequired:    {http.StatusUnauthorized, "the card wants to know who taps it", "open the tap URL in a browser and sign in there"},
-	wire.CodeForbidden:        {http.StatusForbidden, "whoever asks may not do this", "take a key of the card's issuer that has the scope; a test key acts on the sandbox alone"},
-	edge.CodeCrossOrigin:      {http.StatusForbidden, "a page of another site sent this on behalf of its visitor", "send it from the service's own pages, or with an API key and without a browser"},
-	wire.CodeNotFound:         {http.StatusNotFound, "there is no such thing", "check the path and the id; /openapi.json lists what there is"},
-	wire.CodeUnknownIssuer:    {http.StatusNotFound, "this service knows no issuer with that channel", "GET /v1/issuers lists them"},
-	wire.CodeUnknownChannel:   {http.StatusNotFound, "the channel has no message on this ledger", "check the channel; GET /v1/log says which ledger this is"},
-	wire.CodeMethodNotAllowed: {http.StatusMethodNotAllowed, "this cannot be done there", "the header Allow names what can"},
-	wire.CodeOvertaken:        {http.StatusConflict, "somebody made a newer change meanwhile", "read what is in force now, and decide again"},
-	wire.CodeMediaType:        {http.StatusUnsupportedMediaType, "the body is of a type that is not read here", "send Content-Type: application/json"},
-	wire.CodeTooLarge:         {http.StatusRequestEntityTooLarge, "the request or what it asks for is too large", "send less than 64 KiB; record the SHA-256 of what is larger"},
-	wire.CodeTooMany:          {http.StatusTooManyRequests, "too many requests for now", "wait as long as Retry-After says"},
-	wire.CodeBadToken:         {http.StatusUnprocessableEntity, "this is no token of this service", "show your generic page"},
-	wire.CodeUsedToken:        {http.StatusConflict, "the token was shown before", "show your generic page: a token is good once"},
-	wire.CodeExpiredToken:     {http.StatusUnprocessableEntity, "the token has expired", "show your generic page: a token is good for 60 seconds"},
-	wire.CodeOtherAudience:    {http.StatusUnprocessableEntity, "the token is for another site", "ask with the origin of your own site as audience"},
+	wire.CodeLedgerUnavailable: http.StatusServiceUnavailable,
+	wire.CodeUncertain:         http.StatusGatewayTimeout,
+	wire.CodeInternal:          http.StatusInternalServerError,
 
-	wire.CodeLedgerUnavailable: {http.StatusServiceUnavailable, "the ledger does not answer; nothing was written", "try again later"},
-	wire.CodeUncertain:         {http.StatusGatewayTimeout, "nobody knows yet whether it was recorded", "send the same request with the same Idempotency-Key: it finds out. Without one the tap may answer already_used"},
-	wire.CodeInternal:          {http.StatusInternalServerError, "the service failed", "try again; if it stays, tell whoever runs the service the requestId"},
-
-	string(validation.UnknownCard):        {http.StatusNotFound, "no issuer on this ledger registered this card", "do not trust the card, unless you expected it on another ledger"},
-	string(validation.AlreadyUsed):        {http.StatusConflict, "this very tap was recorded before", "tap the card again: a genuine card gives a new URL each time"},
-	string(validation.Superseded):         {http.StatusConflict, "a newer tap of this card was recorded, this one never", "tap the card again; an old URL kept back looks like this"},
-	string(validation.NotInService):       {http.StatusConflict, "the card is registered and not in service", "its issuer has to finish it"},
-	string(validation.HistoryLost):        {http.StatusConflict, "the ledger lost this card's newest taps: nobody knows whether this one was used", "its issuer has to read the card once more"},
-	string(validation.Revoked):            {http.StatusGone, "the issuer revoked this card", "do not accept it; ask the issuer"},
-	string(validation.Moved):              {http.StatusGone, "the card's life goes on on another ledger", "ask there: movedTo names it"},
-	string(validation.MalformedURL):       {http.StatusUnprocessableEntity, "this is no tap URL", "send the URL whole, as the card gave it"},
-	string(validation.UnsupportedVersion): {http.StatusUnprocessableEntity, "the card speaks a later version than this service knows", "ask its issuer for a service that is newer"},
-	string(validation.UnsignedURL):        {http.StatusUnprocessableEntity, "the card cannot or must not sign taps; it is no counterfeit", "do not take it for a tap: the card has to be asked itself"},
-	string(validation.BadSignature):       {http.StatusUnprocessableEntity, "the card with this id did not make this URL", "do not trust it: it was changed or made up"},
-	string(validation.RetryMismatch):      {http.StatusUnprocessableEntity, "the Idempotency-Key was used for another request", "take a new key for a new request"},
-	string(validation.PayloadRejected):    {http.StatusUnprocessableEntity, "what was to be recorded with the tap is not what the card takes", "see errors; the tap was not used up"},
+	string(validation.UnknownCard):        http.StatusNotFound,
+	string(validation.AlreadyUsed):        http.StatusConflict,
+	string(validation.Superseded):         http.StatusConflict,
+	string(validation.NotInService):       http.StatusConflict,
+	string(validation.HistoryLost):        http.StatusConflict,
+	string(validation.Revoked):            http.StatusGone,
+	string(validation.Moved):              http.StatusGone,
+	string(validation.MalformedURL):       http.StatusUnprocessableEntity,
+	string(validation.UnsupportedVersion): http.StatusUnprocessableEntity,
+	string(validation.UnsignedURL):        http.StatusUnprocessableEntity,
+	string(validation.BadSignature):       http.StatusUnprocessableEntity,
+	string(validation.RetryMismatch):      http.StatusUnprocessableEntity,
+	string(validation.PayloadRejected):    http.StatusUnprocessableEntity,
 }
 
 // causes says which problem an error is; the first that fits. What may have been done stands first: it must never be called undone.

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/productid/productid/host/api/wire"
+	"github.com/productid/productid/host/words"
 )
 
 // problem is a wire.Problem on its way out, with the headers that belong to it.
@@ -43,22 +44,25 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	if !ok {
 		f = &fault{code: codeOf(err)}
 	}
-	k := kinds[f.code]
-	if k.status >= http.StatusInternalServerError {
+	status, text := statuses[f.code], english(f.code)
+	if f.detail != "" {
+		text.Means = f.detail
+	}
+	if status >= http.StatusInternalServerError {
 		a.Logger.LogAttrs(ctx, slog.LevelError, "api: "+f.code, slog.String("request", a.requestID(ctx)), slog.Any("error", err))
 	}
 	p := &problem{header: f.header.Clone(), Problem: wire.Problem{
-		Type: a.problemType(f.code), Title: k.title, Status: k.status, Code: f.code, Detail: f.detail, Next: k.next,
+		Type: a.problemType(f.code), Title: text.Title, Status: status, Code: f.code, Detail: text.Means, Next: text.Next,
 		RequestID: a.requestID(ctx), Errors: f.fields, Verdict: f.verdict,
 	}}
 	if p.header == nil {
 		p.header = http.Header{}
 	}
-	if k.status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized {
 		p.header.Set("WWW-Authenticate", challenge(f.code))
 	}
 	wait := f.wait
-	if wait == 0 && k.status == http.StatusServiceUnavailable {
+	if wait == 0 && status == http.StatusServiceUnavailable {
 		wait = retryLater
 	}
 	if wait > 0 {
@@ -66,6 +70,12 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 		p.header.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	return p
+}
+
+// english is what is said about a code to machines and those who read their logs; the page of the problem speaks the reader's language.
+func english(code string) words.Text {
+	text, _ := words.For("", "en").Problem(code)
+	return text
 }
 
 // retryLater is when to ask again a service that cannot answer now.

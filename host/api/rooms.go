@@ -86,11 +86,15 @@ type Finding struct {
 // Audit writes down what is administered.
 type Audit interface {
 	Act(ctx context.Context, issuer channel.ID, a audit.Act) error
+	List(ctx context.Context, issuer channel.ID, before uint64, n int) ([]audit.Entry, error)
 }
 
 // Keys knows API keys.
 type Keys interface {
 	Authenticate(ctx context.Context, token string) (identity.Actor, identity.Key, error)
+	CreateKey(ctx context.Context, o identity.KeyOrder) (identity.Key, identity.Secret, error)
+	Keys(ctx context.Context, issuer channel.ID) ([]identity.Key, error)
+	RevokeKey(ctx context.Context, issuer channel.ID, id string) error
 }
 
 // Redirect checks the tokens of visits.

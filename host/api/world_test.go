@@ -140,7 +140,7 @@ func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) 
 	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: authors, Now: now, Random: rand.Reader})
 	set := settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now, Random: rand.Reader})
 	decide := validation.New(validation.Options{Ledger: w.ledger, Registry: w.registry, Authors: authors, Master: own.Master, Now: now, Random: rand.Reader})
-	w.api = api.New(api.Options{Base: address, Rooms: api.Rooms{
+	w.api = api.New(api.Options{Base: address, Now: now, Rooms: api.Rooms{
 		Desk: desk{decide, set, w.redirect}, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: w.identity, Redirect: w.redirect,
 		Faces: faces{}, IsTest: func(_ context.Context, id channel.ID) bool { return id == w.sandbox.id },
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },

@@ -119,7 +119,22 @@ type KeyRequest struct {
 	Name    string    `json:"name" minLength:"1" maxLength:"100" doc:"What it is for, for those who see the list." example:"till 4"`
 	Scopes  []string  `json:"scopes" nullable:"false" minItems:"1" maxItems:"20" enum:"cards:read,cards:write,taps:record,alarms:read,alarms:settle,webhooks:manage,keys:manage,people:manage,issuer:manage,audit:read,sandbox" doc:"What it may do; nothing that who asks may not do himself."`
 	Expires time.Time `json:"expires,omitzero" doc:"Until when it is good; without it, for a year."`
-	Test    bool      `json:"test,omitempty" doc:"A key for the sandbox alone."`
+}
+
+// Act is something that was administered for an issuer, or at least begun.
+type Act struct {
+	Number  uint64    `json:"number" doc:"Number of the record on the issuer's audit channel."`
+	Time    time.Time `json:"time" doc:"The ledger's time."`
+	By      string    `json:"by,omitempty" doc:"Who: the id of a person or an API key."`
+	Act     string    `json:"act,omitempty" doc:"What, in one word." example:"card.revoked"`
+	Subject string    `json:"subject,omitempty" doc:"To what, by id; empty for the issuer himself."`
+	Detail  string    `json:"detail,omitempty" doc:"In words."`
+}
+
+// Acts is a list of them, the newest first.
+type Acts struct {
+	Items []Act `json:"items" nullable:"false"`
+	Page
 }
 
 // Key is an API key, without the secret.

@@ -7,10 +7,10 @@ const MediaProblem = "application/problem+json"
 // change. The members of Verdict are filled where a tap was refused.
 type Problem struct {
 	Type      string  `json:"type" format:"uri" doc:"Page that explains the problem; ends in its code." example:"https://tap.example.com/problems/already_used"`
-	Title     string  `json:"title" doc:"What it means, in one sentence." example:"this very tap was recorded before"`
+	Title     string  `json:"title" doc:"What the code is called." example:"Already used"`
 	Status    int     `json:"status" minimum:"400" maximum:"599" doc:"The HTTP status."`
 	Code      string  `json:"code" pattern:"^[a-z0-9_]+$" doc:"The problem in one stable word." example:"already_used"`
-	Detail    string  `json:"detail,omitempty" doc:"What is particular about this one."`
+	Detail    string  `json:"detail,omitempty" doc:"What happened."`
 	Next      string  `json:"next,omitempty" doc:"What to do now."`
 	RequestID string  `json:"requestId,omitempty" doc:"Names this request in the service's log."`
 	Errors    []Field `json:"errors,omitempty" nullable:"false" doc:"What is wrong with the request, member by member."`
