@@ -138,13 +138,13 @@ func TestWhatMayHaveBeenRecordedIsNeverCalledUnavailable(t *testing.T) {
 	w := newWorld(t)
 	key := w.key(w.bell, identity.RecordTaps)
 	url := w.bell.card.Tap()
-	w.ledger.before = ledger.ErrUnavailable
+	w.ledger.fail(ledger.ErrUnavailable, nil)
 	p := refused(t, w.ask(http.MethodPost, "/v1/taps", key, update(url), wire.HeaderIdempotencyKey, retryKey), http.StatusServiceUnavailable, "ledger_unavailable")
 	assert.Positive(t, p.RetryAfter)
-	w.ledger.before, w.ledger.after = nil, ledger.ErrUncertain
+	w.ledger.fail(nil, ledger.ErrUncertain)
 	p = refused(t, w.ask(http.MethodPost, "/v1/taps", key, update(url), wire.HeaderIdempotencyKey, retryKey), http.StatusGatewayTimeout, "uncertain")
 	assert.Contains(t, p.Next, "Idempotency-Key")
-	w.ledger.after = nil
+	w.ledger.fail(nil, nil)
 	v := decode[wire.Tap](t, w.ask(http.MethodPost, "/v1/taps", key, update(url), wire.HeaderIdempotencyKey, retryKey), http.StatusOK)
 	assert.True(t, v.Replayed)
 }
