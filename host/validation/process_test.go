@@ -243,10 +243,15 @@ func TestKillAtRandomLosesNothing(t *testing.T) {
 	dir, s := newFolder(t)
 	var answered []string
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
-		c := startChild(t, dir, nil)
-		time.AfterFunc(time.Duration(random.IntN(30_000))*time.Microsecond, func() { _ = c.Process.Kill() })
-		for {
+	for kill := range 20 {
+		c, early, n := startChild(t, dir, nil), kill%5 == 0, 0
+		killSoon := func() {
+			time.AfterFunc(time.Duration(random.IntN(30_000))*time.Microsecond, func() { _ = c.Process.Kill() })
+		}
+		if early { // perhaps before its first answer
+			killSoon()
+		}
+		for ; ; n++ {
 			c.say(s.card.Tap())
 			a := c.line()
 			if a == "" {
@@ -254,7 +259,11 @@ func TestKillAtRandomLosesNothing(t *testing.T) {
 			}
 			require.True(t, strings.HasPrefix(a, "recorded "), a)
 			answered = append(answered, a)
+			if n == 0 && !early {
+				killSoon()
+			}
 		}
+		require.True(t, early || n > 0)
 		c.end()
 	}
 	t.Logf("%d taps were answered before 20 kills", len(answered))

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,16 +180,32 @@ func TestKilledWitnessForgetsNothingItSigned(t *testing.T) {
 }
 
 // TestKilledMirrorGoesOn: whenever it is killed, its copy is sound, and it is the log in
-// the end.
+// the end. It is killed at each of its first requests, and a little later.
 func TestKilledMirrorGoesOn(t *testing.T) {
 	l, dir := newLog(t), t.TempDir()
-	server := serve(t, tiles.NewHandler(l))
+	server, handler := serve(t, nil), tiles.NewHandler(l)
+	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	for round := range 8 {
 		extend(t, l, author(round), 200, "body")
+		asked, reached := 0, make(chan struct{})
+		var mu sync.Mutex
+		server.set(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			if asked++; asked == round+1 {
+				close(reached)
+			}
+			mu.Unlock()
+			handler.ServeHTTP(w, r)
+		}))
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), envMirror+"="+server.URL, envDir+"="+dir)
 		require.NoError(t, cmd.Start())
-		time.Sleep(time.Duration(20+40*round) * time.Millisecond)
+		select {
+		case <-reached:
+		case <-time.After(2 * time.Minute):
+			t.Fatal("it asks for nothing")
+		}
+		time.Sleep(time.Duration(random.IntN(30)) * time.Millisecond)
 		require.NoError(t, cmd.Process.Kill())
 		require.ErrorContains(t, cmd.Wait(), "signal: killed")
 		m := openMirror(t, server.URL, dir)

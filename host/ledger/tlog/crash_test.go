@@ -2,7 +2,6 @@ package tlog
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/host/store/storetest"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 )
@@ -164,12 +164,12 @@ type answer struct {
 	hash   channel.Hash
 }
 
-func child(path string, env ...string) (*exec.Cmd, *bytes.Buffer) {
+func child(path string, env ...string) (*exec.Cmd, *storetest.Output) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), append(env, envPath+"="+path)...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, os.Stderr
-	return cmd, &out
+	out := &storetest.Output{Answer: "recorded "}
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	return cmd, out
 }
 
 func parseAnswers(t *testing.T, output io.Reader) []answer {
@@ -225,17 +225,21 @@ func killedAtRandom(t *testing.T, fresh func(testing.TB) string) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	path, acknowledged := fresh(t), 0
-	for range kills {
+	for kill := range kills {
+		early := kill%5 == 0 // while it opens the log, or before
 		cmd, out := child(path, envRounds+"=1000000")
 		require.NoError(t, cmd.Start())
-		time.Sleep(time.Duration(20+random.IntN(100)) * time.Millisecond)
+		if !early {
+			storetest.AwaitAnswer(t, out)
+		}
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 		require.NoError(t, cmd.Process.Kill())
 		require.Error(t, cmd.Wait())
 		answers := parseAnswers(t, out)
+		require.True(t, early || len(answers) > 0)
 		acknowledged += len(answers)
 		requireAllThere(t, path, answers)
 	}
-	require.NotZero(t, acknowledged)
 	t.Logf("%d acknowledged messages over %d kills", acknowledged, kills)
 }
 

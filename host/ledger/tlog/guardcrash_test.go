@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/host/store/storetest"
 )
 
 // requireGuardHolds opens a log after a crash: its guard is not ahead of it, and no
@@ -64,27 +65,33 @@ func TestKilledAtRandomNothingAnsweredIsUnguarded(t *testing.T) {
 	const kills = 12
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	path, guard, acknowledged := newPath(t), filepath.Join(t.TempDir(), "guard"), 0
-	for range kills {
+	for kill := range kills {
+		early := kill%4 == 0       // while they open the log, or before
 		var cmds []func() []answer // two processes share log and guard
+		var outs []*storetest.Output
 		for range 2 {
 			cmd, out := child(path, envGuard+"="+guard, envRounds+"=1000000")
 			cmd.Stderr = nil // one is refused where the other was faster
 			require.NoError(t, cmd.Start())
+			outs = append(outs, out)
 			cmds = append(cmds, func() []answer {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 				return parseAnswers(t, out)
 			})
 		}
-		time.Sleep(time.Duration(50+random.IntN(100)) * time.Millisecond)
+		if !early {
+			storetest.AwaitAnswer(t, outs...)
+		}
+		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 		var answers []answer
 		for _, end := range cmds {
 			answers = append(answers, end()...)
 		}
+		require.True(t, early || len(answers) > 0)
 		acknowledged += len(answers)
 		requireGuardHolds(t, path, guard, answers)
 	}
-	require.NotZero(t, acknowledged)
 	t.Logf("%d acknowledged messages over %d kills", acknowledged, kills)
 }
 
