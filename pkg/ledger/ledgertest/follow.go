@@ -148,6 +148,7 @@ func (s *suite) closed(t *testing.T, u Under) {
 		return nil
 	}
 	require.ErrorIs(t, u.Ledger.Follow(ctx, ledger.Position{}, wait), ledger.ErrUnavailable)
+	// at once, while Close may not have returned yet: who saw that end sees nothing else any more
 	for name, call := range map[string]func() error{
 		"Info":   func() error { _, err := u.Ledger.Info(ctx); return err },
 		"Submit": func() error { _, err := u.Ledger.Submit(ctx, next); return err },
