@@ -43,6 +43,8 @@ var (
 	ErrDown = errors.New("the devnet is not up")
 	// ErrLost says that every node's database is lost: the network cannot go on.
 	ErrLost = errors.New("the databases of all nodes are lost")
+	// ErrLeftBehind says that the others have pruned the milestone which a node needs next: Replace and Up make it anew.
+	ErrLeftBehind = errors.New("the other nodes have pruned what it needs")
 	// ErrNoNamespace says that the nodes share the machine's network, which cannot be cut.
 	ErrNoNamespace = errors.New("the nodes have no network of their own")
 )
@@ -217,13 +219,14 @@ func (n *Network) raise(ctx context.Context, o Options) error {
 	return err
 }
 
-// whole waits for all nodes to follow growing milestones, and replaces those that turn out to be lost.
+// whole waits for all nodes to follow growing milestones, and replaces those that turn out to be lost or left behind.
 func (n *Network) whole(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var first uint32
+	var before, s Status
 	for {
-		s := n.Status(ctx)
+		before, s = s, n.Status(ctx)
 		lost, ready := 0, 0
 		for i, node := range s.Nodes {
 			switch {
@@ -236,6 +239,10 @@ func (n *Network) whole(ctx context.Context) error {
 				}
 			case node.State == StateRunning:
 				ready++
+			case s.leftBehind(i, before):
+				if err := n.replace(ctx, i); err != nil {
+					return err
+				}
 			}
 		}
 		if first == 0 {

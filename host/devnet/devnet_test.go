@@ -231,21 +231,6 @@ func TestNodesOpenNothingOutsideTheirNetwork(t *testing.T) {
 	}
 }
 
-func TestPruningNodeKeepsItsHead(t *testing.T) {
-	t.Parallel()
-	n := devnettest.ForTest(t, devnet.Options{Nodes: 3, Fast: true, Milestone: 20 * time.Millisecond, KeepMilestones: 50})
-	require.Eventually(t, func() bool { return n.Status(t.Context()).Nodes[0].Pruned > 10 }, time.Minute, 50*time.Millisecond)
-	r, err := http.Get(n.Nodes[0].REST + "/api/core/v2/milestones/by-index/2")
-	require.NoError(t, err)
-	r.Body.Close()
-	assert.Equal(t, http.StatusNotFound, r.StatusCode)
-
-	// nobody has the first milestones any more: a new node begins with a snapshot of the others
-	require.NoError(t, n.Kill(2))
-	require.NoError(t, n.Replace(2))
-	assert.Equal(t, devnet.StateRunning, n.Status(t.Context()).Nodes[2].State)
-}
-
 func TestKeeperThatDiesTakesTheNetworkAlong(t *testing.T) {
 	t.Parallel()
 	n := devnettest.ForTest(t, devnet.Options{Fast: true})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,7 +15,8 @@ func (n *Network) Kill(i int) error { return n.order("kill", i) }
 // Stop ends node i in order: its database is whole, and Start takes it up again. It returns when the process has ended.
 func (n *Network) Stop(i int) error { return n.order("stop", i) }
 
-// Start starts node i after Stop and returns when it follows the milestones.
+// Start starts node i after Stop and returns when it follows the milestones. The error is ErrLeftBehind when it was away for so long that
+// the others have pruned what it lacks.
 func (n *Network) Start(i int) error {
 	if err := n.order("start", i); err != nil {
 		return err
@@ -30,17 +30,25 @@ func (n *Network) Start(i int) error {
 }
 
 // Replace gives node i, running or not, a fresh database, lets it take everything over from its peers and returns when it follows the
-// milestones. With no other node there is nobody to take it from: the error is ErrLost.
+// milestones. Where the others prune what it needs before it has started, it begins anew with what they have by then. With no other node
+// there is nobody to take it from: the error is ErrLost.
 func (n *Network) Replace(i int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := n.replace(ctx, i); err != nil {
-		return err
+	var behind error
+	for {
+		if err := n.replace(ctx, i); err != nil {
+			return err
+		}
+		err := n.follows(ctx, i)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrLeftBehind) {
+			return fmt.Errorf("replacing node %d of the devnet: %w", i+1, errors.Join(err, behind))
+		}
+		behind = err
 	}
-	if err := n.follows(ctx, i); err != nil {
-		return fmt.Errorf("replacing node %d of the devnet: %w", i+1, err)
-	}
-	return nil
 }
 
 // Cut takes the nodes' network away: packets vanish, as if a cable was pulled. New connections to the nodes hang. The error is
@@ -109,37 +117,24 @@ func (n *Network) replace(ctx context.Context, i int) error {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
-	if err := n.snapshots(filepath.Join(n.Dir, nodeName(source)), dir); err != nil {
+	if err := copySnapshots(ctx, filepath.Join(n.Dir, nodeName(source)), dir); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return n.order("start", i)
 }
 
-// snapshots gives a node something to begin with: the genesis, or what another node has newer. A node that prunes could not hand on
-// the milestones since the genesis.
-func (n *Network) snapshots(from, to string) error {
-	if err := os.Mkdir(filepath.Join(to, "snapshots"), 0o700); err != nil {
-		return err
-	}
-	if err := copyFile(filepath.Join(from, fullSnapshot), filepath.Join(to, fullSnapshot)); err != nil {
-		return err
-	}
-	err := copyFile(filepath.Join(from, deltaSnapshot), filepath.Join(to, deltaSnapshot))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// follows waits until node i follows the milestones.
+// follows waits until node i follows the milestones, or cannot.
 func (n *Network) follows(ctx context.Context, i int) error {
+	var before, s Status
 	for {
-		s := n.Status(ctx)
+		before, s = s, n.Status(ctx)
 		switch state := s.Nodes[i].State; {
 		case state == StateRunning && s.Nodes[i].Milestone > 0:
 			return nil
 		case state == StateKilled || state == StateStopped:
 			return fmt.Errorf("it ended (%s): %s", s.Nodes[i].Exit, tailOf(filepath.Join(n.Dir, nodeName(i)+".log")))
+		case s.leftBehind(i, before):
+			return fmt.Errorf("%w: it is at milestone %d", ErrLeftBehind, s.Nodes[i].Milestone)
 		}
 		select {
 		case <-ctx.Done():

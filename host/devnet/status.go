@@ -115,6 +115,24 @@ func (s *Status) askNodes(ctx context.Context) {
 	}
 }
 
+// leftBehind reports whether no other node keeps the milestone that node i needs next. It takes two looks in which the node did not move:
+// what one look tells of the nodes is not of one moment.
+func (s *Status) leftBehind(i int, before Status) bool {
+	lacks := func(s *Status) bool {
+		others := 0
+		for j, other := range s.Nodes {
+			if j == i || !other.asked {
+				continue
+			}
+			if others++; other.Pruned <= s.Nodes[i].Milestone {
+				return false
+			}
+		}
+		return others > 0 && s.Nodes[i].asked
+	}
+	return lacks(s) && len(before.Nodes) > i && before.Nodes[i].Milestone == s.Nodes[i].Milestone && lacks(&before)
+}
+
 // info is what is read of a node's answer to GET /api/core/v2/info.
 type info struct {
 	Status struct {
