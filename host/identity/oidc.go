@@ -1,12 +1,15 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync/atomic"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -90,10 +93,25 @@ func (i *Identity) discovered(ctx context.Context, issuer string) (*oidc.Provide
 }
 
 func (i *Identity) client(p Provider, found *oidc.Provider) *oauth2.Config {
+	endpoint := found.Endpoint()
+	endpoint.AuthStyle = authStyle(p, found)
 	return &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.Secret.Reveal(), Endpoint: found.Endpoint(),
+		ClientID: p.ClientID, ClientSecret: p.Secret.Reveal(), Endpoint: endpoint,
 		RedirectURL: i.o.Origin.JoinPath(CallbackPath).String(), Scopes: []string{oidc.ScopeOpenID},
 	}
+}
+
+// authStyle is how the provider wants the client's secret (OpenID Connect Discovery section 3): left to itself the library would
+// try both, and a provider may take a code that is shown twice for stolen.
+func authStyle(p Provider, found *oidc.Provider) oauth2.AuthStyle {
+	var says struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	known := found.Claims(&says) == nil && len(says.Methods) > 0
+	if p.Secret == "" || known && !slices.Contains(says.Methods, "client_secret_basic") {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
 }
 
 // OIDCStart says what somebody goes to a provider for: to sign in, or, with an Invitation, to redeem it there, or, with his own
@@ -219,24 +237,51 @@ func (i *Identity) exchange(ctx context.Context, c oidcCeremony, code string) (*
 	return i.verifyToken(ctx, p, found, raw, c.Nonce)
 }
 
+// watching is a transport that remembers whether the other side failed: the library reports that as a bad signature.
+type watching struct {
+	next   http.RoundTripper
+	failed atomic.Bool
+}
+
+// RoundTrip passes the request on.
+func (w *watching) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, err := w.next.RoundTrip(r)
+	if err != nil || a.StatusCode != http.StatusOK {
+		w.failed.Store(true)
+	}
+	return a, err
+}
+
+// verifyToken fetches the provider's keys anew, so that one it gave up counts no longer.
 func (i *Identity) verifyToken(ctx context.Context, p Provider, found *oidc.Provider, raw, nonce string) (*oidc.IDToken, error) {
-	token, err := found.Verifier(&oidc.Config{ClientID: p.ClientID, Now: i.o.Now}).Verify(ctx, raw)
+	client := *i.o.HTTP
+	w := &watching{next: cmp.Or(client.Transport, http.DefaultTransport)}
+	client.Transport = w
+	token, err := found.VerifierContext(oidc.ClientContext(ctx, &client), &oidc.Config{ClientID: p.ClientID, Now: i.o.Now}).Verify(ctx, raw)
+	if err != nil && w.failed.Load() {
+		return nil, fmt.Errorf("%w: %v", ErrProviderAway, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrBadToken, err)
 	}
+	return token, checkClaims(token, p, nonce)
+}
+
+// checkClaims does what the library leaves to its users.
+func checkClaims(token *oidc.IDToken, p Provider, nonce string) error {
 	var party struct {
 		AZP string `json:"azp"`
 	}
 	if err := token.Claims(&party); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrBadToken, err)
+		return fmt.Errorf("%w: %v", ErrBadToken, err)
 	}
 	switch { // OpenID Connect Core 3.1.3.7, 4 and 5: more audiences need an authorized party, and it has to be us
 	case party.AZP != "" && party.AZP != p.ClientID, party.AZP == "" && len(token.Audience) > 1:
-		return nil, fmt.Errorf("%w: it is for another client", ErrBadToken)
+		return fmt.Errorf("%w: it is for another client", ErrBadToken)
 	case subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(nonce)) != 1:
-		return nil, fmt.Errorf("%w: it is of another sign-in", ErrBadToken)
+		return fmt.Errorf("%w: it is of another sign-in", ErrBadToken)
 	case token.Subject == "":
-		return nil, fmt.Errorf("%w: it names nobody", ErrBadToken)
+		return fmt.Errorf("%w: it names nobody", ErrBadToken)
 	}
-	return token, nil
+	return nil
 }

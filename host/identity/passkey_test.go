@@ -204,6 +204,8 @@ func TestCeremoniesAreFinishedOnceInTimeAndForWhatTheyBegan(t *testing.T) {
 		assert.ErrorIs(t, err, identity.ErrUsedCeremony)
 		assert.Equal(t, 1, n, "a challenge answered at the same time by several")
 
+		_, err = i.FinishLogin(t.Context(), ceremony+"\n", answer)
+		assert.ErrorIs(t, err, identity.ErrBadCeremony, "the same under another text")
 		other, second, err := i.BeginLogin(t.Context())
 		require.NoError(t, err)
 		_, err = i.FinishLogin(t.Context(), second, answer)

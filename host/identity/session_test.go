@@ -75,10 +75,16 @@ func (s *site) ask(t *testing.T, c *http.Client, path string, cookies ...*http.C
 	}
 	a, err := c.Do(r)
 	require.NoError(t, err)
+	return a.StatusCode, read(t, a), a
+}
+
+// read reads an answer to its end.
+func read(t *testing.T, a *http.Response) string {
+	t.Helper()
 	defer a.Body.Close()
 	b, err := io.ReadAll(a.Body)
 	require.NoError(t, err)
-	return a.StatusCode, string(b), a
+	return string(b)
 }
 
 func TestSignedInUntilSignedOut(t *testing.T) {

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/url"
 	"path/filepath"
@@ -124,4 +125,9 @@ func enter(t testing.TB, i *identity.Identity, issuer channel.ID, role identity.
 	p, err := i.Admit(t.Context(), v.Token)
 	require.NoError(t, err)
 	return p
+}
+
+// refused reports whether an error says that an answer does not hold.
+func refused(err error) bool {
+	return errors.Is(err, identity.ErrBadPasskey) || errors.Is(err, identity.ErrUnknownPasskey)
 }
