@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"host/alarm":   4,
 	"host/audit":   4,
 	"host/page":    5,
+	"host/desk":    5,
 	"host/api":     6,
 	"host/console": 7, "host/vectors": 7,
 	"cmd/productid": 8,

@@ -97,7 +97,12 @@ func (c *card) current(ctx context.Context) (Current, error) {
 	if err != nil || head.Settings == "" {
 		return Current{}, err
 	}
-	m, err := c.find(ctx, head.Settings)
+	return c.read(ctx, head.Settings)
+}
+
+// read reads the settings in the message with this hash.
+func (c *card) read(ctx context.Context, hash string) (Current, error) {
+	m, err := c.find(ctx, hash)
 	if err != nil {
 		return Current{}, err
 	}

@@ -87,6 +87,23 @@ func (s *Service) Current(ctx context.Context, id tap.CardID) (Current, error) {
 	return current, nil
 }
 
+// At returns the settings in the message with this hash, which a head of the card's tap channel names; none where it names none. They
+// never change. Errors are those of Current.
+func (s *Service) At(ctx context.Context, id tap.CardID, hash string) (record.Settings, error) {
+	if hash == "" {
+		return record.Settings{}, nil
+	}
+	c, err := s.open(ctx, id)
+	if err != nil {
+		return record.Settings{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	found, err := c.read(ctx, hash)
+	if err != nil {
+		return record.Settings{}, fmt.Errorf("settings of card %v: %w", id, err)
+	}
+	return found.Settings, nil
+}
+
 // Put sets the card and returns after that is in force and final. Errors, beside those of Current: ErrNoService, ErrOvertaken, and
 // ledger.ErrUncertain when the change may be in force or not, or may yet be: Current tells, and Put may be repeated.
 func (s *Service) Put(ctx context.Context, id tap.CardID, settings record.Settings) (Current, error) {

@@ -2,6 +2,7 @@ package validation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/productid/productid/pkg/ledger"
@@ -31,6 +32,28 @@ func (s *Service) decidedBy(ctx context.Context, head ledger.Entry, counter uint
 		}
 	}
 	return found, nil
+}
+
+// Recorded returns the message in which a tap of the card with this counter is recorded, or false when there is none. Errors are those of
+// Validate.
+func (s *Service) Recorded(ctx context.Context, card record.Card, counter uint32) (ledger.Entry, bool, error) {
+	head, err := s.Ledger.Head(ctx, card.Taps)
+	if errors.Is(err, ledger.ErrNoChannel) {
+		return ledger.Entry{}, false, nil
+	}
+	if err != nil {
+		return ledger.Entry{}, false, fmt.Errorf("reading the channel of card %v: %w", card.ID, err)
+	}
+	newest, err := headOf(head)
+	if err != nil || counter > newest.Last {
+		return ledger.Entry{}, false, err
+	}
+	decided, err := s.decidedBy(ctx, head, counter)
+	if err != nil {
+		return ledger.Entry{}, false, err
+	}
+	_, recorded := tapIn(decided, tap.URL{ID: card.ID, Counter: counter})
+	return decided, recorded, nil
 }
 
 func (s *Service) entry(ctx context.Context, head ledger.Entry, number uint64) (ledger.Entry, error) {

@@ -23,9 +23,29 @@ type Request struct {
 	URL     string
 	Action  string          // "" is ActionUpdate
 	Payload json.RawMessage // stands in the public record: any JSON value, or nil
+	// Operator is who asks, in a word that names nobody. It stands in the public record too; "" for anybody.
+	Operator string
+	// Decide, when set, has the last word on a tap that is good otherwise, each time before its record is signed: v.Settings is what
+	// will be in force for it. An error ends the update, and nothing was written.
+	Decide func(ctx context.Context, v Verdict) (Decision, error)
 	// Retry, when set, makes a repetition of this request get the first answer again. Without it every repetition is
 	// AlreadyUsed, whoever sends it.
 	Retry *Retry
+}
+
+// Decision is what becomes of a tap that is good.
+type Decision struct {
+	Refuse   Code            // "" to record it
+	Payload  json.RawMessage // what stands in the record, whatever the request had
+	Operator string          // the same
+}
+
+// decide asks for the last word.
+func (r Request) decide(ctx context.Context, v Verdict) (Decision, error) {
+	if r.Decide == nil {
+		return Decision{Payload: r.Payload, Operator: r.Operator}, nil
+	}
+	return r.Decide(ctx, v)
 }
 
 // Retry is a client's name for a request.
@@ -69,6 +89,9 @@ func (s *Service) mark(r Request) marks {
 	first := mac.Sum(nil)[:markSize]
 	request := sha256.New()
 	writeFields(request, r.action(), r.URL, string(r.Payload))
+	if r.Operator != "" {
+		writeFields(request, r.Operator)
+	}
 	mac.Write(request.Sum(nil))
 	second := mac.Sum(nil)[:markSize]
 	return marks{base64.RawURLEncoding.EncodeToString(first), base64.RawURLEncoding.EncodeToString(second)}
@@ -139,7 +162,7 @@ func (s *Service) replay(ctx context.Context, v Verdict, found record.Tap, e led
 
 // sign makes the record of the tap as the message after head. The salt makes the message of each request another: of two
 // requests for one tap in the same millisecond the ledger would else take the second for the first one sent again.
-func (s *Service) sign(t tap.URL, v Verdict, r Request, head ledger.Entry) (channel.Message, error) {
+func (s *Service) sign(t tap.URL, v Verdict, r Request, d Decision, head ledger.Entry) (channel.Message, error) {
 	author, err := s.Authors.Taps(v.Card.Issuer, v.Card.ID)
 	if err != nil {
 		return channel.Message{}, fmt.Errorf("taps of card %v cannot be recorded here: %w", v.Card.ID, err)
@@ -158,7 +181,7 @@ func (s *Service) sign(t tap.URL, v Verdict, r Request, head ledger.Entry) (chan
 	body := record.Tap{
 		ID: t.ID, Counter: record.Counter(t.Counter), Signature: t.CanonicalSignature(v.Card.Key.Algorithm()),
 		Alg: v.Card.Key.Algorithm().String(), Action: r.action(), Last: t.Counter, State: before.State, Settings: before.Settings,
-		Payload: r.Payload, Skipped: v.Skipped, Salt: salt,
+		Payload: d.Payload, Operator: d.Operator, Skipped: v.Skipped, Salt: salt,
 	}
 	if r.Retry != nil {
 		body.Retry = s.mark(r).String()

@@ -70,7 +70,7 @@ func (s *Service) Validate(ctx context.Context, url string) (Verdict, error) {
 
 // Update records the tap, if it is genuine and its counter is not used up, and answers after the record is final on the ledger.
 // Errors: ErrRetryKey; ErrUnreadable; registry.ErrOtherHistory; ledger.ErrUnavailable when nothing was written; ledger.ErrUncertain when the
-// record may have been written, so that only the same request with the same Retry can find out; or that of ctx.
+// record may have been written, so that only the same request with the same Retry can find out; or that of ctx, or of Request.Decide.
 func (s *Service) Update(ctx context.Context, r Request) (Verdict, error) {
 	if r.Retry != nil && len(r.Retry.Key) < minRetryKey {
 		return Verdict{}, ErrRetryKey
@@ -114,7 +114,11 @@ func (s *Service) attempt(ctx context.Context, t tap.URL, v Verdict, r Request) 
 	if reused, err := s.retryReused(ctx, r, head); err != nil || reused {
 		return v.refuse(RetryMismatch), err
 	}
-	m, err := s.sign(t, v, r, head)
+	d, err := r.decide(ctx, v)
+	if err != nil || d.Refuse != "" {
+		return v.refuse(d.Refuse), err
+	}
+	m, err := s.sign(t, v, r, d, head)
 	if errors.Is(err, errPayload) {
 		return v.refuse(PayloadRejected), nil
 	}
@@ -212,7 +216,7 @@ func (s *Service) judge(ctx context.Context, t tap.URL, v Verdict) (ledger.Entry
 	if head.Last < v.Card.Last {
 		return entry, v, fmt.Errorf("message %d of channel %v counts back: %w", entry.Message.Number(), v.Card.Taps, ErrUnreadable)
 	}
-	v.Last, v.State = head.Last, head.State
+	v.Last, v.State, v.Settings = head.Last, head.State, head.Settings
 	switch {
 	case head.State == record.StateRevoked:
 		return entry, v.refuse(Revoked), nil

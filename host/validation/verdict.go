@@ -45,6 +45,7 @@ type Verdict struct {
 	Card     *record.Card  `json:"-"`                 // as registered; nil when it is not
 	Last     uint32        `json:"last,omitempty"`    // highest counter that is used up now
 	State    string        `json:"state,omitempty"`   // of the tap channel
+	Settings string        `json:"-"`                 // hash of those in force, or ""
 	MovedTo  string        `json:"movedTo,omitempty"` // origin of the ledger where a moved card's life goes on, when its channel says so
 	Skipped  *record.Range `json:"skipped,omitempty"` // counters between Last and this tap that nobody recorded
 
