@@ -39,7 +39,7 @@ var floors = map[string]int{
 	"host/page":    5,
 	"host/desk":    5,
 	"host/api":     6,
-	"host/console": 7, "host/vectors": 7,
+	"host/console": 7, "host/vectors": 7, "host/serve": 7,
 	"cmd/productid": 8,
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,9 @@ type app struct {
 	temporary bool        // the data folder will be gone at the end
 	quiet     bool        // no more word about secrets in the clear
 	key       secrets.Key // to the secrets, when somebody was asked for it
+
+	witnesses []string     // keys of those who cosign the log; one of them makes a message witnessed
+	log       *slog.Logger // of a verb that goes on until it is ended, and whose talk is read later; nil for the others
 }
 
 // globals are the flags every verb understands.
@@ -91,7 +95,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		return nil
 	}
 	root.SetHelpCommand(help())
-	root.AddCommand(a.demo(), a.card(), a.tap(), a.ledger(), a.bundle(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.issuer(), a.keys(), a.vectors(), a.completion())
+	root.AddCommand(a.demo(), a.serve(), a.card(), a.tap(), a.ledger(), a.bundle(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.issuer(), a.keys(), a.vectors(), a.completion())
 	return root
 }
 

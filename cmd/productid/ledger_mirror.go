@@ -16,6 +16,7 @@ import (
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/ledger/mirror"
+	"github.com/productid/productid/host/serve"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -52,11 +53,11 @@ serves its copy, so that whoever reads there needs the log no more.`,
 			if f.once {
 				return a.mirrorOnce(c.Context(), m)
 			}
-			jobs := []job{m.Run}
+			jobs := []serve.Job{m.Run}
 			if f.listen != "" {
 				jobs = append(jobs, f.serve(a, m.Log().Log, m))
 			}
-			return together(c.Context(), jobs...)
+			return serve.Together(c.Context(), jobs...)
 		},
 	}
 	f.declare(c, "")

@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/console"
+	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/anchor"
 	"github.com/productid/productid/host/ledger/mirror"
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/serve"
 	"github.com/productid/productid/pkg/ledger"
 )
 
@@ -45,7 +45,7 @@ that cannot be reached, or is late, is a warning.`,
 				return console.Misuse(what, fmt.Sprintf("there are %d witnesses and %d keys of theirs", len(urls), len(keys)), "give --witness-key after each --witness, as productid ledger mirror shows it")
 			}
 			return a.withWitnessed(c.Context(), what, keys, func(log *tlog.Log) error {
-				jobs := []job{s.serve(a, log, tiles.NewHandler(log))}
+				jobs := []serve.Job{s.serve(a, log, tiles.NewHandler(log))}
 				if len(urls) > 0 {
 					publisher, err := a.publisher(c.Context(), log, urls, keys)
 					if err != nil {
@@ -54,9 +54,9 @@ that cannot be reached, or is late, is a warning.`,
 					jobs = append(jobs, publisher.Run)
 				}
 				if !anchored.given() {
-					return together(c.Context(), jobs...)
+					return serve.Together(c.Context(), jobs...)
 				}
-				return a.withAnchor(c.Context(), log, anchored, func(an *anchor.Anchor) error { return together(c.Context(), append(jobs, an.Run)...) })
+				return a.withAnchor(c.Context(), log, anchored, func(an *anchor.Anchor) error { return serve.Together(c.Context(), append(jobs, an.Run)...) })
 			})
 		},
 	}
@@ -81,7 +81,8 @@ func (a *app) withWitnessed(ctx context.Context, what string, keys []string, use
 	if err != nil {
 		return err
 	}
-	log, err := a.openLog(ctx, p, own, false, func(o *tlog.Options) { o.Witnesses, o.Quorum = keys, min(1, len(keys)) })
+	a.witnesses = keys
+	log, err := a.openLog(ctx, p, own, false)
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,10 @@ func (a *app) publisher(ctx context.Context, log *tlog.Log, urls, keys []string)
 
 // sayProblem tells of what the work goes on after.
 func (a *app) sayProblem(err error) {
+	if a.log != nil {
+		a.log.Warn("going on", "problem", err)
+		return
+	}
 	for line := range strings.Lines(err.Error()) {
 		a.console.Say("%s; going on", strings.TrimSpace(line))
 	}
@@ -121,27 +126,17 @@ type servedView struct {
 	Key    string `json:"key"` // of the log
 }
 
-// How long clients may take, and how long the last answers may when it ends.
-const (
-	headerTimeout = 5 * time.Second
-	answerTimeout = time.Minute
-	idleTimeout   = 2 * time.Minute
-	endTimeout    = 10 * time.Second
-	maxHeader     = 16 << 10
-)
-
 // serve is the job that serves a log, below a path and until its context ends.
-func (s serveFlags) serve(a *app, log *tlog.Log, h http.Handler) job {
+func (s serveFlags) serve(a *app, log *tlog.Log, h http.Handler) serve.Job {
 	return func(ctx context.Context) error {
 		base := "/" + strings.Trim(s.base, "/")
 		if base != "/" {
 			h = http.StripPrefix(base, h)
 		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+		listener, err := edge.Listen(ctx, edge.Listening{Address: s.listen, BehindProxy: true}) // a log is public: there is nothing to listen in to
 		if err != nil {
-			return &console.Problem{Code: "cannot_listen", What: "serving the ledger on " + s.listen, Why: err.Error(), Next: "give another --listen HOST:PORT", Exit: console.Failure, Cause: err}
+			return cannotListen("serving the ledger on "+s.listen, err)
 		}
-		server := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: answerTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 		info, err := log.Info(ctx)
 		if err == nil {
 			v := servedView{"http://" + listener.Addr().String() + strings.TrimSuffix(base, "/"), info.Origin, info.VerifierKey}
@@ -150,42 +145,14 @@ func (s serveFlags) serve(a *app, log *tlog.Log, h http.Handler) job {
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(listener) }()
-		select {
-		case err := <-failed:
-			return fmt.Errorf("serving the ledger: %w", err)
-		case <-ctx.Done():
+		if err := edge.Serve(ctx, listener, h, edge.Serving{}); err != nil {
+			return err
 		}
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-		defer cancel()
-		if server.Shutdown(ending) != nil { // who is not done by now is cut off
-			_ = server.Close()
-		}
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
-// job is work that goes on until its context ends.
-type job func(context.Context) error
-
-// together runs jobs until one fails or ctx ends, waits for all, and returns what was first. An interruption is how they end.
-func together(ctx context.Context, jobs ...job) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	done := make(chan error)
-	for _, j := range jobs {
-		go func() { done <- j(ctx) }()
-	}
-	var first error
-	for range jobs {
-		if err := <-done; first == nil && err != nil {
-			first = err
-			cancel(err)
-		}
-	}
-	if errors.Is(first, context.Canceled) {
-		return nil
-	}
-	return first
+// cannotListen gives words to an address that cannot be had.
+func cannotListen(what string, err error) error {
+	return &console.Problem{Code: "cannot_listen", What: what, Why: err.Error(), Next: "give another --listen HOST:PORT", Exit: console.Failure, Cause: err}
 }

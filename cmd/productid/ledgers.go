@@ -106,15 +106,12 @@ func (a *app) openBook(ctx context.Context, p place, own secrets.Secrets, author
 	return &book{Ledger: log, Lister: log, log: log}, nil
 }
 
-func (a *app) openLog(ctx context.Context, p place, own secrets.Secrets, begins bool, set ...func(*tlog.Options)) (*tlog.Log, error) {
+func (a *app) openLog(ctx context.Context, p place, own secrets.Secrets, begins bool) (*tlog.Log, error) {
 	o, err := a.logOptions(own)
 	if err != nil {
 		return nil, err
 	}
 	o.Create = begins
-	for _, change := range set {
-		change(&o)
-	}
 	log, err := tlog.Open(ctx, p.name, o)
 	return log, missing(p, err)
 }
@@ -126,7 +123,8 @@ func (a *app) logOptions(own secrets.Secrets) (tlog.Options, error) {
 		return tlog.Options{}, err
 	}
 	guard, err := a.guardFile(signer.Name())
-	return tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Guard: guard, Removable: record.Removable}, err
+	return tlog.Options{Origin: signer.Name(), Signer: signer, Now: time.Now, Guard: guard, Removable: record.Removable,
+		Witnesses: a.witnesses, Quorum: min(1, len(a.witnesses))}, err
 }
 
 // missing gives words to a log that is not there.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -73,15 +74,19 @@ func (a *app) openServed(ctx context.Context, p place, trust trustFlags) (*book,
 }
 
 // stateFolder is the user's folder for what one of our jobs has to remember outside every data folder: a backup of that, put back,
-// must not take the memory back too (XDG Base Directory Specification).
+// must not take the memory back too (XDG Base Directory Specification). A service of systemd has no home: it has a StateDirectory=.
 func stateFolder(env func(string) string, job string) (string, error) {
 	base := env("XDG_STATE_HOME")
 	if !filepath.IsAbs(base) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("finding the user's state folder: %w", err)
+		home, given := env("HOME"), filepath.SplitList(env("STATE_DIRECTORY"))
+		switch {
+		case len(given) > 0 && (home == "" || home == "/"):
+			base = given[len(given)-1]
+		case filepath.IsAbs(home):
+			base = filepath.Join(home, ".local", "state")
+		default:
+			return "", errors.New("finding the user's state folder: neither XDG_STATE_HOME nor HOME names one")
 		}
-		base = filepath.Join(home, ".local", "state")
 	}
 	folder := filepath.Join(base, "productid", job)
 	if err := os.MkdirAll(folder, 0o700); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"productid": main})
+	testscript.Main(m, map[string]func(){"productid": main, "productid-get": get})
 }
 
 // TestScripts runs the command line as its users do, without hardware: the card is one in software, over TCP.

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,6 +20,20 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+// get is the program productid-get: it prints what a URL answers, and fails unless that is 200.
+func get() {
+	r, err := http.Get(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer r.Body.Close()
+	io.Copy(os.Stdout, r.Body)
+	if r.StatusCode != http.StatusOK {
+		os.Exit(1)
+	}
 }
 
 // await runs a program again and again until it ends without error: await PROGRAM ARGUMENT…

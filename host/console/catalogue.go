@@ -99,6 +99,7 @@ func ofFiles() []entry {
 		is(store.ErrCorrupt, Failure, "file_damaged", "the file is damaged, or no database", "put a copy back; a registry can be deleted and is made anew from the ledger, but then nobody here notices an older copy of that"),
 		is(store.ErrForeign, Failure, "file_foreign", "the file or schema was made for something else", "check --data and --ledger"),
 		is(store.ErrNewerSchema, Failure, "file_too_new", "the file was made by a newer version", "install that version"),
+		is(store.ErrBroken, Failure, "file_stuck", "the disk did not take a commit, so nobody knows what the file holds until it is opened anew", "look at the disk, then start it again: what was answered as done is there"),
 		is(store.ErrNotDurable, Failure, "not_durable", "the disk or the database server does not keep what it acknowledges", "put the data folder on a local disk; on PostgreSQL set fsync and full_page_writes to on"),
 		is(store.ErrReadOnly, Failure, "read_only", "the database takes no writes: it is a standby, or was opened for reading", "name the primary server in --ledger"),
 		is(store.ErrMissing, Failure, "database_missing", "the database is there, and nothing of ours in it", "check --ledger; a new installation is begun with productid card personalise"),

@@ -208,6 +208,13 @@ func (db *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return db.transact(context.WithoutCancel(ctx), fn)
 }
 
+// broken holds the first ErrBroken of the process.
+var broken = make(chan error, 1)
+
+// Broken returns the channel that gives ErrBroken, once, when a SQLite file of this process takes no more writes: whoever runs the
+// process ends it then, for there is no other cure.
+func Broken() <-chan error { return broken }
+
 // transact is the only place where this package begins and commits.
 func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if cause := db.broken.Load(); cause != nil {
@@ -239,8 +246,11 @@ func (db *DB) notCommitted(err error) error {
 	if db.engine.notCommitted(err) {
 		return notWritten(err)
 	}
-	if db.engine.breaks() {
-		db.broken.CompareAndSwap(nil, &err)
+	if db.engine.breaks() && db.broken.CompareAndSwap(nil, &err) {
+		select {
+		case broken <- fmt.Errorf("%w: %w", ErrBroken, err):
+		default: // one is enough to end a process
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrUncertain, err)
 }

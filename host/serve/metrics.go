@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/productid/productid/host/edge"
+)
+
+// metrics are those of the service beside the edge's: what became of taps, and how far the registry is.
+type metrics struct {
+	taps     *prometheus.CounterVec
+	messages atomic.Uint64
+}
+
+func newMetrics(s *Service) *metrics {
+	m := &metrics{taps: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "productid_taps_total", Help: "Taps that were checked or recorded, by the answer's code and by where they came in.",
+	}, []string{"code", "channel"})}
+	s.prepared.MustRegister(m.taps, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "productid_registry_behind_seconds", Help: "Time since the registry was last level with the ledger.",
+		}, func() float64 { return s.behind().Seconds() }))
+	return m
+}
+
+func (s *Service) metricsHandler() http.Handler {
+	return promhttp.HandlerFor(s.prepared, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)})
+}
+
+// localMetrics shows the metrics to this machine. Behind a proxy everybody may seem to come from it, so nobody is shown them there.
+func (s *Service) localMetrics() http.Handler {
+	h := s.metricsHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.BehindProxy || s.Metrics != nil || !edge.Client(r.Context()).IsLoopback() {
+			http.NotFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,95 @@
+package serve
+
+import (
+	"context"
+	"errors"
+
+	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/page"
+	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/host/redirect"
+	"github.com/productid/productid/pkg/channel"
+)
+
+// redirectSeed names the key that signs the tokens of visitors who are sent on. It follows from the installation's master, so that every
+// process which serves it has the same one.
+const redirectSeed = "redirect"
+
+// rooms is what was opened, and how it is closed.
+type rooms struct {
+	people   *identity.Identity
+	products *product.Products
+	redirect *redirect.Service
+	assets   *page.Assets
+
+	jobs    []Job
+	checks  []check
+	closing []func() error // in the order of opening
+}
+
+func openRooms(ctx context.Context, s *Service) (_ *rooms, err error) {
+	r := &rooms{}
+	for _, open := range []func(context.Context, *Service) error{r.openPeople, r.openProducts, r.openRedirect, r.openPages} {
+		if err := open(ctx, s); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// close closes what was opened last first. What was answered is durable already.
+func (r *rooms) close() error {
+	var errs []error
+	for i := len(r.closing) - 1; i >= 0; i-- {
+		errs = append(errs, r.closing[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// opened notes how a room is closed, and how one sees that its database answers.
+func (r *rooms) opened(name string, closing func() error, answers func(context.Context) error) {
+	r.closing = append(r.closing, closing)
+	r.checks = append(r.checks, check{name, answers})
+}
+
+func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
+	r.people, err = identity.Open(ctx, s.House.Store("people"), identity.Options{
+		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, Now: s.Now, Random: s.Random,
+	})
+	if err != nil {
+		return err
+	}
+	r.opened("people", r.people.Close, func(ctx context.Context) error {
+		_, err := r.people.Invitations(ctx, s.House.Issuers[0])
+		return err
+	})
+	return nil
+}
+
+func (r *rooms) openProducts(ctx context.Context, s *Service) (err error) {
+	local := s.Base.Scheme == "http"
+	r.products, err = product.Open(ctx, s.House.Store("product"), product.Options{Now: s.Now, Random: s.Random, AllowLocal: local})
+	if err != nil {
+		return err
+	}
+	r.opened("products", r.products.Close, func(ctx context.Context) error {
+		_, err := r.products.Face(ctx, s.House.Issuers[0])
+		return err
+	})
+	return nil
+}
+
+func (r *rooms) openRedirect(ctx context.Context, s *Service) (err error) {
+	key := channel.DeriveSeed(s.House.Master, 0, redirectSeed)
+	r.redirect, err = redirect.Open(ctx, s.House.Store("redirect"), redirect.Options{Key: key, Issuer: s.Base.String(), Now: s.Now, Random: s.Random})
+	if err != nil {
+		return err
+	}
+	r.closing = append(r.closing, r.redirect.Close)
+	return nil
+}
+
+func (r *rooms) openPages(context.Context, *Service) (err error) {
+	r.assets, err = page.NewAssets()
+	return err
+}

@@ -1,0 +1,57 @@
+package serve
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/productid/productid/host/edge"
+	"github.com/productid/productid/host/ledger/tiles"
+	"github.com/productid/productid/host/page"
+	"github.com/productid/productid/host/product"
+)
+
+// routes is which room answers what.
+func (s *Service) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.localMetrics())
+	mux.Handle("GET /static/", s.rooms.assets)
+	mux.Handle("GET /image/{hash}", page.Images(s.rooms.products, s.Log))
+	mux.Handle("GET /.well-known/jwks.json", forEverybody(http.HandlerFunc(s.jwks)))
+	if s.House.Log != nil {
+		mux.Handle("/log/", forEverybody(http.StripPrefix("/log", tiles.NewHandler(s.House.Log))))
+	}
+	return mux
+}
+
+// withSessions is a room whose visitors may be signed in. What its own mux finds is what is measured.
+func (s *Service) withSessions(room http.Handler) http.Handler {
+	return s.rooms.people.Sessions()(edge.Route(room))
+}
+
+// jwks is the key that tokens of visitors who are sent on are checked with.
+func (s *Service) jwks(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(s.rooms.redirect.JWKS())
+}
+
+// forEverybody lets pages of every site read what is public and says nothing about who reads.
+func forEverybody(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// bodyLimit is that of a form with a picture, for operators, and nothing special for the rest.
+func bodyLimit(r *http.Request) int64 {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && kind == "multipart/form-data" && strings.HasPrefix(r.URL.Path, "/office/") {
+		return product.MaxUpload + edge.MaxBody
+	}
+	return 0
+}
