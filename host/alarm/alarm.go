@@ -93,8 +93,6 @@ type Options struct {
 	Now     func() time.Time
 	Limits  Limits
 	Log     *slog.Logger
-	// Hook, when set, is called with the points that a write passes, see store.Options: for crash tests.
-	Hook func(point string)
 }
 
 // Watch keeps checks and raises alarms.
@@ -102,7 +100,7 @@ type Watch struct {
 	Options
 	networks [32]byte
 	db       *store.DB
-	writer   *store.Writer[Observation, []notify.Event]
+	writer   *store.Writer[Observation, kept]
 
 	insert, rate *sql.Stmt
 }
@@ -118,7 +116,7 @@ func Open(ctx context.Context, name string, o Options) (*Watch, error) {
 		return nil, fmt.Errorf("opening alarms: %w", err)
 	}
 	w := &Watch{Options: o, networks: channel.DeriveKey(o.Master, "networks of checks")}
-	if w.db, err = store.Open(ctx, name, store.Options{Migrations: files, Schema: schema, Hook: o.Hook}); err != nil {
+	if w.db, err = store.Open(ctx, name, store.Options{Migrations: files, Schema: schema}); err != nil {
 		return nil, fmt.Errorf("opening alarms: %w", err)
 	}
 	if w.insert, err = w.db.Prepare(ctx, insertCheck); err == nil {
@@ -201,23 +199,37 @@ func (o Observation) check() error {
 }
 
 // Observe keeps a check, and raises the alarms that it gives reason for. Errors: ErrMalformed, or those of store.Writer.
+//
+// It also tells that a tap was recorded, or refused: once, here. What is not told because the publisher does not answer, or a crash
+// came before, is told never; the ledger has the tap all the same. Of alarms the opposite holds.
 func (w *Watch) Observe(ctx context.Context, o Observation) error {
 	if err := o.check(); err != nil {
 		return fmt.Errorf("keeping a check of card %v: %w", o.Card.ID, err)
 	}
-	raised, err := w.writer.Do(ctx, o)
+	k, err := w.writer.Do(ctx, o)
 	if err != nil {
 		return fmt.Errorf("keeping a check of card %v: %w", o.Card.ID, err)
 	}
-	if w.Publish == nil {
-		return nil
-	}
-	for _, e := range raised {
-		if err := w.publish(ctx, e); err != nil {
-			w.Log.Warn("an event is told later", "event", e.ID, "error", err)
-		}
+	if w.Publish != nil {
+		w.tell(ctx, o, k)
 	}
 	return nil
+}
+
+// tell publishes what came of a check. It fails nobody's tap.
+func (w *Watch) tell(ctx context.Context, o Observation, k kept) {
+	for _, e := range k.raised {
+		if err := w.publish(ctx, e); err != nil {
+			w.Log.Warn("an alarm is told later", "event", e.ID, "error", err)
+		}
+	}
+	e, is, err := o.event(k.id)
+	if err == nil && is {
+		err = w.Publish.Publish(ctx, e)
+	}
+	if err != nil {
+		w.Log.Warn("a tap is not told", "card", o.Card.ID, "error", err)
+	}
 }
 
 // network returns what is kept of a client's network.

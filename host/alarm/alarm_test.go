@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,10 +49,21 @@ func (t *told) fail(err error) {
 	t.err = err
 }
 
+// all returns what it was told of alarms and reports.
 func (t *told) all() map[string]notify.Event {
+	return t.kinds(notify.AlarmRaised, notify.ReportReceived)
+}
+
+func (t *told) kinds(kinds ...string) map[string]notify.Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.events
+	events := map[string]notify.Event{}
+	for id, e := range t.events {
+		if slices.Contains(kinds, e.Kind) {
+			events[id] = e
+		}
+	}
+	return events
 }
 
 // world is a Watch with a clock.
@@ -273,6 +285,24 @@ func TestOneAlarmGathersManyAtOnce(t *testing.T) {
 		assert.Empty(t, next)
 		assert.Len(t, w.told.all(), 2, "a gap, and too many taps: each told once")
 	})
+}
+
+func TestTapsAreToldOnce(t *testing.T) {
+	w := newWorld(t, filepath.Join(t.TempDir(), "alarm.db"))
+	w.see(1, Verdict{Code: "valid", Counter: 7})
+	assert.Empty(t, w.told.kinds(notify.Kinds()...), "nothing happened yet")
+	w.see(1, Verdict{Code: "recorded", Counter: 7, Skipped: &record.Range{3, 6}}, at(45, 9, "Milano"))
+	w.see(1, Verdict{Code: "recorded", Counter: 7, Replayed: true})
+	recorded := w.told.kinds(notify.TapRecorded)
+	require.Len(t, recorded, 1)
+	e := recorded[fmt.Sprintf("tap-%v-7", tap.CardID{1})]
+	assert.Equal(t, []any{acme, w.now()}, []any{e.Issuer, e.Time})
+	assert.JSONEq(t, fmt.Sprintf(`{"card":%q,"counter":7,"code":"recorded","skipped":[3,6],"channel":"web","place":{"latitude":45,"longitude":9,"name":"Milano"}}`, tap.CardID{1}), string(e.Data))
+	w.see(1, Verdict{Code: "bad_signature", Counter: 9})
+	w.see(1, Verdict{Code: "already_used", Counter: 7})
+	assert.Len(t, w.told.kinds(notify.TapRefused), 2)
+	w.told.fail(errors.New("away"))
+	w.see(1, Verdict{Code: "recorded", Counter: 8}) // and nobody's tap fails of it
 }
 
 // What could not be told is told later, under the same id; also by a process that finds it after a crash.

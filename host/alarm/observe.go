@@ -79,20 +79,26 @@ type batch struct {
 	raised []notify.Event // by the check in hand
 }
 
+// kept is what came of a check: its number, and the alarms that it raised.
+type kept struct {
+	id     int64
+	raised []notify.Event
+}
+
 // observe keeps a batch of checks.
-func (w *Watch) observe(ctx context.Context, tx *sql.Tx, all []Observation) ([]store.Result[[]notify.Event], error) {
+func (w *Watch) observe(ctx context.Context, tx *sql.Tx, all []Observation) ([]store.Result[kept], error) {
 	b := &batch{Watch: w, ctx: ctx, tx: tx}
 	id, err := take(ctx, tx, "checks", len(all))
 	if err != nil {
 		return nil, err
 	}
-	results := make([]store.Result[[]notify.Event], len(all))
+	results := make([]store.Result[kept], len(all))
 	for i, o := range all {
 		b.raised = nil
 		if err := b.keep(id+int64(i), o); err != nil {
 			return nil, fmt.Errorf("check of card %v: %w", o.Card.ID, err)
 		}
-		results[i].Value = b.raised
+		results[i].Value = kept{id + int64(i), b.raised}
 	}
 	return results, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -28,6 +29,30 @@ type ReportData struct {
 	Report string      `json:"report"` // its id
 	Card   *tap.CardID `json:"card,omitempty"`
 	Code   string      `json:"code,omitempty"`
+}
+
+// TapData is the data of an event notify.TapRecorded or notify.TapRefused.
+type TapData struct {
+	Card    tap.CardID    `json:"card"`
+	Counter uint32        `json:"counter"`
+	Code    string        `json:"code"` // a validation.Code
+	Skipped *record.Range `json:"skipped,omitempty"`
+	Channel string        `json:"channel"` // web or api
+	Place   *Place        `json:"place,omitempty"`
+}
+
+// event tells that a tap was recorded or refused. That it would be good is nothing to tell, nor is an answer given again.
+func (o Observation) event(check int64) (e notify.Event, is bool, err error) {
+	v := o.Verdict
+	if v.Code == codeValid || v.Replayed {
+		return e, false, nil
+	}
+	e = notify.Event{ID: fmt.Sprintf("check-%d", check), Kind: notify.TapRefused, Issuer: o.Card.Issuer, Time: o.Time.UTC().Truncate(time.Millisecond)}
+	if v.Code == codeRecorded {
+		e.ID, e.Kind = fmt.Sprintf("tap-%v-%d", o.Card.ID, v.Counter), notify.TapRecorded
+	}
+	e.Data, err = json.Marshal(TapData{o.Card.ID, v.Counter, v.Code, v.Skipped, o.Channel, o.Place})
+	return e, true, err
 }
 
 // The beginnings of the events' ids. What follows is the row's.
