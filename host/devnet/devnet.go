@@ -237,8 +237,9 @@ func (n *Network) whole(ctx context.Context) error {
 						return err
 					}
 				}
-			case node.State == StateRunning:
+			case node.State == StateRunning && first > 0 && node.Milestone > first: // it confirms new ones itself, so it has what they stand on
 				ready++
+			case node.State == StateRunning:
 			case s.leftBehind(i, before):
 				if err := n.replace(ctx, i); err != nil {
 					return err
@@ -251,7 +252,7 @@ func (n *Network) whole(ctx context.Context) error {
 		switch {
 		case lost == len(s.Nodes):
 			return fmt.Errorf("%w: remove %s and begin anew", ErrLost, n.Dir)
-		case ready == len(s.Nodes) && first > 0 && s.Milestone > first:
+		case ready == len(s.Nodes):
 			return nil
 		}
 		select {
