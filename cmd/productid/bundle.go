@@ -86,6 +86,11 @@ func (a *app) makeBundle(ctx context.Context, id tap.CardID, phase ledger.Phase,
 		return nil, err
 	}
 	defer h.Close()
+	return h.bundle(ctx, id, phase, a.console.Say)
+}
+
+// bundle makes a card's bundle; say is told why nobody signs that it is complete.
+func (h *house) bundle(ctx context.Context, id tap.CardID, phase ledger.Phase, say func(string, ...any)) ([]byte, error) {
 	card, err := h.registry.Card(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("looking for card %v: %w", id, err)
@@ -94,11 +99,11 @@ func (a *app) makeBundle(ctx context.Context, id tap.CardID, phase ledger.Phase,
 	author, err := h.authors.Taps(card.Issuer, id)
 	switch {
 	case errors.Is(err, secrets.ErrElsewhere), err == nil && author.Channel() != card.Taps:
-		a.console.Say("the card's secrets are elsewhere: nobody signs that the bundle is complete")
+		say("the card's secrets are elsewhere: nobody signs that the bundle is complete")
 	case err != nil:
 		return nil, err
 	case card.State == record.StateMoved:
-		a.console.Say("the card's life goes on on another ledger: nobody signs that nothing newer exists")
+		say("the card's life goes on on another ledger: nobody signs that nothing newer exists")
 	default:
 		o.Author = author
 	}

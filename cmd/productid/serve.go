@@ -20,6 +20,8 @@ import (
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/serve"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/tap"
 )
 
 func (a *app) serve() *cobra.Command {
@@ -73,9 +75,12 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 	}
 	o := serve.Options{
 		House: a.servedHouse(h), Listener: listener, Base: f.base(listener.Addr()), BehindProxy: f.behindProxy, Rate: f.rate,
-		Jobs: jobs, Log: a.log,
+		Jobs: jobs, Log: a.log, AllowPrivateWebhooks: f.privateHooks,
 	}
 	if o.Providers, err = f.providers(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if o.Mail, err = f.mail(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	if f.metrics != "" {
@@ -104,6 +109,9 @@ func (a *app) servedHouse(h *house) serve.House {
 				return p.name
 			}
 			return filepath.Join(a.flags.data, room+".db")
+		},
+		Bundle: func(ctx context.Context, card tap.CardID) ([]byte, error) {
+			return h.bundle(ctx, card, ledger.Final, func(string, ...any) {})
 		},
 	}
 	for _, i := range h.secrets.Issuers {

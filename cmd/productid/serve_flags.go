@@ -13,6 +13,7 @@ import (
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/serve"
 )
 
@@ -30,6 +31,8 @@ type serviceFlags struct {
 	anchor                      anchorFlags
 	oidcIssuer, oidcClient      string
 	oidcSecret, oidcName        string
+	smtp, mailFrom              string
+	privateHooks                bool
 }
 
 func (f *serviceFlags) declare(c *cobra.Command) {
@@ -50,6 +53,9 @@ func (f *serviceFlags) declare(c *cobra.Command) {
 	flags.StringArrayVar(&f.witnessKeys, "witness-key", nil, "verifier `key` of that witness; once for each")
 	f.anchor.declare(c)
 	f.anchor.declareLimit(c)
+	flags.StringVar(&f.smtp, "smtp", "", "`URL` of the mail server for alarms, smtp://USER:PASSWORD@HOST:587, smtps://… or smtp+plain://HOST (better as PRODUCTID_SMTP)")
+	flags.StringVar(&f.mailFrom, "mail-from", "", "sender's `address` of mails")
+	flags.BoolVar(&f.privateHooks, "allow-private-webhooks", false, "send webhooks into this network too: for development")
 	flags.StringVar(&f.oidcIssuer, "oidc-issuer", "", "`URL` of an OpenID provider that people may sign in through")
 	flags.StringVar(&f.oidcClient, "oidc-client-id", "", "`id` of this service there")
 	flags.StringVar(&f.oidcSecret, "oidc-client-secret-file", "", "`file` of its secret there; none for a public client")
@@ -79,6 +85,8 @@ func (f *serviceFlags) check() error {
 		return misuse("of --oidc-issuer and --oidc-client-id one is missing", "give both")
 	case f.oidcIssuer == "" && (f.oidcSecret != "" || f.oidcName != ""):
 		return misuse("nothing says which OpenID provider is meant", "give --oidc-issuer and --oidc-client-id")
+	case (f.smtp == "") != (f.mailFrom == ""):
+		return misuse("of --smtp and --mail-from one is missing", "give both, or neither where no mail is to be sent")
 	case !(f.rate > 0):
 		return misuse("--rate lets nobody in", "give a number of requests a second")
 	}
@@ -171,4 +179,36 @@ func (f *serviceFlags) providers() ([]identity.Provider, error) {
 		p.Secret = identity.Secret(strings.TrimSpace(text))
 	}
 	return []identity.Provider{p}, nil
+}
+
+// mail says how alarms are mailed; nil for not at all. What is wrong is said without the address, which may hold a password.
+func (f *serviceFlags) mail() (*notify.Mail, error) {
+	if f.smtp == "" {
+		return nil, nil
+	}
+	misuse := func(why string) error {
+		return console.Misuse("reading --smtp", why, "give smtp://USER:PASSWORD@HOST:587, smtps://USER:PASSWORD@HOST:465, or smtp+plain://HOST:25 for a relay on this machine")
+	}
+	u, err := url.Parse(f.smtp)
+	if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+		return nil, misuse("malformed: it is no URL of a mail server")
+	}
+	m, port := &notify.Mail{From: f.mailFrom, User: u.User.Username()}, ""
+	switch u.Scheme {
+	case "smtp":
+		m.Security, port = notify.StartTLS, "587"
+	case "smtps":
+		m.Security, port = notify.TLS, "465"
+	case "smtp+plain":
+		m.Security, port = notify.Plain, "25"
+	default:
+		return nil, misuse("malformed: it begins with none of smtp, smtps and smtp+plain")
+	}
+	password, _ := u.User.Password()
+	m.Password = notify.Secret(password)
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	m.Server = net.JoinHostPort(u.Hostname(), port)
+	return m, nil
 }

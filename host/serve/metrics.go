@@ -1,9 +1,9 @@
 package serve
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -14,8 +14,7 @@ import (
 
 // metrics are those of the service beside the edge's: what became of taps, and how far the registry is.
 type metrics struct {
-	taps     *prometheus.CounterVec
-	messages atomic.Uint64
+	taps *prometheus.CounterVec
 }
 
 func newMetrics(s *Service) *metrics {
@@ -25,8 +24,21 @@ func newMetrics(s *Service) *metrics {
 	s.prepared.MustRegister(m.taps, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "productid_registry_behind_seconds", Help: "Time since the registry was last level with the ledger.",
-		}, func() float64 { return s.behind().Seconds() }))
+		}, func() float64 { return s.behind().Seconds() }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "productid_outbox_length", Help: "Deliveries by webhook and mail that are still to be made; -1 when the database does not answer.",
+		}, s.outbox))
 	return m
+}
+
+func (s *Service) outbox() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), checkLimit)
+	defer cancel()
+	n, _, err := s.rooms.notify.Length(ctx)
+	if err != nil {
+		return -1
+	}
+	return float64(n)
 }
 
 func (s *Service) metricsHandler() http.Handler {

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 
+	"github.com/productid/productid/host/alarm"
+	"github.com/productid/productid/host/audit"
+	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/page"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
+	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/pkg/channel"
 )
 
@@ -20,6 +25,11 @@ type rooms struct {
 	people   *identity.Identity
 	products *product.Products
 	redirect *redirect.Service
+	notify   *notify.Service
+	alarm    *alarm.Watch
+	audit    *audit.Log
+	settings *settings.Service
+	desk     *desk.Desk
 	assets   *page.Assets
 
 	jobs    []Job
@@ -29,7 +39,9 @@ type rooms struct {
 
 func openRooms(ctx context.Context, s *Service) (_ *rooms, err error) {
 	r := &rooms{}
-	for _, open := range []func(context.Context, *Service) error{r.openPeople, r.openProducts, r.openRedirect, r.openPages} {
+	for _, open := range []func(context.Context, *Service) error{
+		r.openPeople, r.openProducts, r.openRedirect, r.openNotices, r.openDesk, r.openPages,
+	} {
 		if err := open(ctx, s); err != nil {
 			return nil, errors.Join(err, r.close())
 		}
@@ -86,6 +98,41 @@ func (r *rooms) openRedirect(ctx context.Context, s *Service) (err error) {
 		return err
 	}
 	r.closing = append(r.closing, r.redirect.Close)
+	return nil
+}
+
+func (r *rooms) openNotices(ctx context.Context, s *Service) (err error) {
+	r.notify, err = notify.Open(ctx, s.House.Store("notify"), notify.Options{
+		Master: s.House.Master, Mail: s.Mail, AllowPrivate: s.AllowPrivateWebhooks, Now: s.Now, Random: s.Random, Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	r.opened("notices", r.notify.Close, func(ctx context.Context) error {
+		_, err := r.notify.Endpoints(ctx, s.House.Issuers[0])
+		return err
+	})
+	r.alarm, err = alarm.Open(ctx, s.House.Store("alarm"), alarm.Options{Master: s.House.Master, Publish: r.notify, Now: s.Now, Log: s.Log})
+	if err != nil {
+		return err
+	}
+	r.opened("alarms", r.alarm.Close, func(ctx context.Context) error {
+		_, _, err := r.alarm.Alarms(ctx, alarm.Filter{Issuer: s.House.Issuers[0], N: 1})
+		return err
+	})
+	r.jobs = append(r.jobs, r.notify.Run, r.alarm.Run)
+	return nil
+}
+
+// openDesk joins the rooms that decide and that keep nothing of their own.
+func (r *rooms) openDesk(_ context.Context, s *Service) error {
+	h := s.House
+	r.audit = audit.New(audit.Options{Ledger: h.Ledger, List: h.List, Authors: h.Authors, Now: s.Now, Random: s.Random})
+	r.settings = settings.New(settings.Options{Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now, Random: s.Random})
+	r.desk = desk.New(desk.Options{
+		Validation: h.Validation, Registry: h.Registry, Settings: r.settings, Ledger: h.Ledger, Authors: h.Authors, Product: r.products, Redirect: r.redirect,
+		Observe: s.observe, Limit: s.limits.allow, Now: s.Now, Log: s.Log,
+	})
 	return nil
 }
 

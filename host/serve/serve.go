@@ -30,11 +30,13 @@ import (
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // House is an installation that somebody has opened, and closes when the service has ended.
@@ -50,6 +52,8 @@ type House struct {
 	Issuers []channel.ID
 	// Store names the database of a room, as for store.Open.
 	Store func(room string) string
+	// Bundle makes the file that proves everything about a card.
+	Bundle func(ctx context.Context, card tap.CardID) ([]byte, error)
 }
 
 // Options say what is served where.
@@ -66,6 +70,10 @@ type Options struct {
 	Rate float64
 	// Providers are the OpenID providers that people may sign in through.
 	Providers []identity.Provider
+	// Mail says how alarms are mailed; nil for not at all.
+	Mail *notify.Mail
+	// AllowPrivateWebhooks lets operators name webhooks in this network: for development.
+	AllowPrivateWebhooks bool
 	// Jobs run beside the rooms' own, and end the service when they fail.
 	Jobs []Job
 	Log  *slog.Logger
@@ -79,6 +87,7 @@ type Service struct {
 	Options
 	rooms    *rooms
 	metrics  *metrics
+	limits   limits
 	handler  http.Handler
 	ready    readiness
 	ending   atomic.Bool
@@ -113,7 +122,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	}
 	now := s.Now()
 	s.synced.Store(&now)
-	s.metrics = newMetrics(s)
+	s.metrics, s.limits = newMetrics(s), newLimits(s.Rate, s.Now)
 	if s.rooms, err = openRooms(ctx, s); err != nil {
 		return err
 	}
