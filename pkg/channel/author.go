@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
@@ -98,6 +99,18 @@ func (a *Author) sign(d Draft) (Message, error) {
 // ledger itself asks for the channel author's signature (RFC 8032). It is no
 // signature of a message: what that covers is longer and begins with a text.
 func (a *Author) SignDigest(digest [32]byte) []byte { return ed25519.Sign(a.private, digest[:]) }
+
+// SignToken signs the signing input of a JWS (RFC 7515 §5.1), for what the author
+// says outside the channel. It returns ErrMalformed for anything else: an input begins
+// with the base64url of a JSON object and is longer than a digest, so that no
+// message, head or transaction is signed by it.
+func (a *Author) SignToken(input []byte) ([]byte, error) {
+	header, _, found := bytes.Cut(input, []byte("."))
+	if !found || !bytes.HasPrefix(header, []byte("eyJ")) || len(input) <= len([32]byte{}) {
+		return nil, fmt.Errorf("signing a token: not the signing input of a JWS: %w", ErrMalformed)
+	}
+	return ed25519.Sign(a.private, input), nil
+}
 
 func (a *Author) head(d Draft) ([]byte, error) {
 	ms, err := unixMilli(d.Time)

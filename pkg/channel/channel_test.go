@@ -310,3 +310,19 @@ func TestSignedDigestVerifiesUnderTheChannelID(t *testing.T) {
 	id := a.Channel()
 	assert.True(t, ed25519.Verify(id[:], digest[:], a.SignDigest(digest)))
 }
+
+// TestTokensAreNothingElse: what signs a token signs no message, head or digest.
+func TestTokensAreNothingElse(t *testing.T) {
+	a := channel.NewAuthor(channel.Seed{1}, channel.Public)
+	input := []byte("eyJhbGciOiJFZERTQSJ9.eyJhIjoxfQ")
+	require.Less(t, len(input), 33)
+	for _, bad := range []string{string(input), "", "eyJhbGciOiJFZERTQSJ9eyJhIjoxfQeyJhbGciOiJFZERTQSJ9", "pidc1/message\x00.eyJhbGciOiJFZERTQSJ9eyJhbGciOiJFZERTQSJ9", ".eyJhbGciOiJFZERTQSJ9eyJhbGciOiJFZERTQSJ9eyJ"} {
+		_, err := a.SignToken([]byte(bad))
+		assert.ErrorIs(t, err, channel.ErrMalformed, "%q", bad)
+	}
+	input = append(input, "AAAA"...)
+	signature, err := a.SignToken(input)
+	require.NoError(t, err)
+	id := a.Channel()
+	assert.True(t, ed25519.Verify(id[:], input, signature))
+}
