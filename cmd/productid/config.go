@@ -57,6 +57,7 @@ func configurable(name string) bool {
 	switch name {
 	case "yes", "dry-run", "adopt", "reason", "from", "against", "checkpoint", "exec", "receipt", "out", "help", "version", "config",
 		"action", "payload", "idempotency-key", "nonce", "context",
+		"name", "role", "scope", "expires", "test",
 		"subject", "gtin", "lot", "serial", "operator", "product-url", "login-required":
 		return false
 	}

@@ -19,16 +19,17 @@ import (
 )
 
 func (a *app) keys() *cobra.Command {
-	c := group("keys", "Back up the installation's secrets, encrypt them, put them back",
+	c := group("keys", "Back up the installation's secrets, encrypt them, put them back; API keys",
 		`  productid keys backup keys.age             a copy under a passphrase
-  productid keys encrypt                     the data folder's own`)
+  productid keys encrypt                     the data folder's own
+  productid keys api create --name "web shop" --scope taps:record`)
 	c.Long = `The secrets make your cards yours: who has them writes on the ledger in your name, and who lost them never does again. A data
 folder keeps them in secrets.json, or encrypted in secrets.age.
 
 The key to secrets.age is looked for in PRODUCTID_SECRETS_KEY, in the file that PRODUCTID_SECRETS_KEY_FILE names, and in the systemd
 credential productid-secrets-key (LoadCredential=); else it is asked for. It is an age identity (AGE-SECRET-KEY-1…, as age-keygen
 makes it) or a passphrase. Both kinds of files open with age.`
-	c.AddCommand(a.keysBackup(), a.keysRestore(), a.keysEncrypt(), a.keysDecrypt())
+	c.AddCommand(a.keysBackup(), a.keysRestore(), a.keysEncrypt(), a.keysDecrypt(), a.keysAPI())
 	return c
 }
 

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -104,12 +103,7 @@ func (a *app) servedHouse(h *house) serve.House {
 	p, _ := a.ledgerPlace() // it is open, so its name could be read
 	s := serve.House{
 		Ledger: h.ledger, List: h.ledger, Log: h.ledger.log, Registry: h.registry, Validation: h.validation, Authors: h.authors, Master: h.secrets.Master,
-		Store: func(room string) string {
-			if p.kind == kindPostgres {
-				return p.name
-			}
-			return filepath.Join(a.flags.data, room+".db")
-		},
+		Store: func(room string) string { return a.roomName(p, room) },
 		Bundle: func(ctx context.Context, card tap.CardID) ([]byte, error) {
 			return h.bundle(ctx, card, ledger.Final, func(string, ...any) {})
 		},

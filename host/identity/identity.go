@@ -57,9 +57,10 @@ var migrations embed.FS
 // ErrOrigin refuses a base URL on which nobody could sign in safely.
 var ErrOrigin = errors.New("not an address to sign in at")
 
-// Options is what an Identity works with. Origin and Master are needed.
+// Options is what an Identity works with. Master is needed.
 type Options struct {
-	// Origin is the service's base URL: https://, or http:// on this machine alone. Its host is what passkeys are bound to.
+	// Origin is the service's base URL: https://, or http:// on this machine alone. Its host is what passkeys are bound to. Without
+	// one people and keys are administered, and nobody signs in.
 	Origin *url.URL
 	// Master is the installation's; what is under way in a browser is sealed under a key derived from it.
 	Master channel.Seed
@@ -102,8 +103,10 @@ const schema = "identity"
 // store.Open.
 func Open(ctx context.Context, name string, o Options) (*Identity, error) {
 	o = o.withDefaults()
-	if err := checkOrigin(o.Origin); err != nil {
-		return nil, fmt.Errorf("opening identities: %w", err)
+	if o.Origin != nil {
+		if err := CheckOrigin(o.Origin); err != nil {
+			return nil, fmt.Errorf("opening identities: %w", err)
+		}
 	}
 	if o.Master == (channel.Seed{}) {
 		return nil, errors.New("opening identities: no master secret")
@@ -153,10 +156,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// checkOrigin wants https, or http where nobody else listens: a cookie that others can read is no sign-in.
-func checkOrigin(u *url.URL) error {
+// CheckOrigin wants https, or http where nobody else listens: a cookie that others can read is no sign-in. Errors: ErrOrigin.
+func CheckOrigin(u *url.URL) error {
 	switch {
-	case u == nil || u.Hostname() == "":
+	case u.Hostname() == "":
 		return fmt.Errorf("%w: it has no host", ErrOrigin)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("%w: %s is more than scheme, host and path", ErrOrigin, u.Redacted())

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/productid/productid/host/store"
@@ -46,6 +47,17 @@ type Invitation struct {
 	setup bool
 }
 
+// SetupPath is where an invitation is redeemed, below the base URL.
+const SetupPath = "office/setup"
+
+// Link is the address that redeems the invitation at a service. The token stands in the fragment: browsers send that to no server,
+// so no log and no proxy has it.
+func (v Invitation) Link(base *url.URL) Secret {
+	u := base.JoinPath(SetupPath)
+	u.Fragment = v.Token.Reveal()
+	return Secret(u.String())
+}
+
 // Invite makes an invitation to a role at the issuer for somebody of that name. Errors: ErrUnknownRole, ErrName, ErrLifetime.
 func (i *Identity) Invite(ctx context.Context, issuer channel.ID, role Role, name string, life time.Duration) (Invitation, error) {
 	v, err := i.invite(ctx, Invitation{Issuer: issuer, Role: role, Name: name}, life)
@@ -65,16 +77,26 @@ func (i *Identity) Setup(ctx context.Context, issuer channel.ID, name string, li
 	return v, nil
 }
 
+// CheckInvitation says whether somebody of that name can be invited for so long: to be asked before the act is recorded. Errors:
+// ErrName, ErrLifetime.
+func CheckInvitation(name string, life time.Duration) error {
+	if _, err := checkName(name); err != nil {
+		return err
+	}
+	if life <= 0 || life > maxInvitation {
+		return ErrLifetime
+	}
+	return nil
+}
+
 func (i *Identity) invite(ctx context.Context, v Invitation, life time.Duration) (_ Invitation, err error) {
 	if v.Role.Scopes() == nil {
 		return v, ErrUnknownRole
 	}
-	if v.Name, err = checkName(v.Name); err != nil {
+	if err := CheckInvitation(v.Name, life); err != nil {
 		return v, err
 	}
-	if life <= 0 || life > maxInvitation {
-		return v, ErrLifetime
-	}
+	v.Name, _ = checkName(v.Name)
 	err = i.update(ctx, func(tx *sql.Tx) error {
 		if v.setup {
 			n, err := owners(ctx, tx, v.Issuer)

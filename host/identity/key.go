@@ -78,19 +78,32 @@ func (i *Identity) CreateKey(ctx context.Context, o KeyOrder) (Key, Secret, erro
 	return k, Secret(token), nil
 }
 
-func (i *Identity) createKey(ctx context.Context, o KeyOrder) (k Key, token string, err error) {
+// CheckKey says whether such a key can be made: to be asked before the act is recorded. Errors: those of CreateKey.
+func (i *Identity) CheckKey(ctx context.Context, o KeyOrder) error {
+	if _, err := i.keyOf(ctx, o); err != nil {
+		return fmt.Errorf("making an API key: %w", err)
+	}
+	return nil
+}
+
+// keyOf is the key that is ordered, without an id.
+func (i *Identity) keyOf(ctx context.Context, o KeyOrder) (k Key, err error) {
 	now := i.o.Now()
 	k = Key{Issuer: o.Issuer, Test: o.Test, By: o.By, Created: fromMillis(now.UnixMilli()), Expires: fromMillis(millis(o.Expires))}
 	if k.Name, err = checkName(o.Name); err != nil {
-		return k, "", err
+		return k, err
 	}
 	if k.Scopes, err = checkScopes(o.Scopes); err != nil {
-		return k, "", err
+		return k, err
 	}
 	if !o.Expires.IsZero() && !o.Expires.After(now) {
-		return k, "", ErrExpiry
+		return k, ErrExpiry
 	}
-	if err := i.checkSandbox(ctx, k); err != nil {
+	return k, i.checkSandbox(ctx, k)
+}
+
+func (i *Identity) createKey(ctx context.Context, o KeyOrder) (k Key, token string, err error) {
+	if k, err = i.keyOf(ctx, o); err != nil {
 		return k, "", err
 	}
 	if k.ID, err = i.random(idBytes); err != nil {

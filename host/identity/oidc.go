@@ -143,7 +143,7 @@ func (i *Identity) BeginOIDC(ctx context.Context, s OIDCStart) (redirect, state 
 
 func (i *Identity) beginOIDC(ctx context.Context, s OIDCStart) (redirect, cookie string, err error) {
 	p, ok := i.provider(s.Provider)
-	if !ok {
+	if !ok || i.o.Origin == nil {
 		return "", "", ErrUnknownProvider
 	}
 	c := oidcCeremony{Provider: p.Issuer, Person: s.Person}
@@ -174,7 +174,7 @@ func (i *Identity) beginOIDC(ctx context.Context, s OIDCStart) (redirect, cookie
 // StateCookie is the cookie that keeps a sign-in at a provider in the browser that began it: set it with BeginOIDC's value, read
 // its Value in the callback for FinishOIDC, and clear it with "".
 func (i *Identity) StateCookie(state string) *http.Cookie {
-	name, secure := CookieName(i.o.Origin.Scheme)
+	name, secure := CookieName(i.scheme())
 	c := &http.Cookie{Name: name + "-oidc", Value: state, Path: "/", Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(ceremonyLife.Seconds())}
 	if state == "" {
 		c.MaxAge = -1

@@ -43,9 +43,10 @@ type Passkey struct {
 // maxResponse bounds what a browser answers with; attestation objects are a few kilobytes.
 const maxResponse = 64 << 10
 
-// newRelyingParty is the service as authenticators know it, bound to the host of its base URL; none where that is an address.
+// newRelyingParty is the service as authenticators know it, bound to the host of its base URL; none without one, and where that is
+// an address.
 func newRelyingParty(o Options) (*webauthn.WebAuthn, error) {
-	if net.ParseIP(o.Origin.Hostname()) != nil {
+	if o.Origin == nil || net.ParseIP(o.Origin.Hostname()) != nil {
 		return nil, nil
 	}
 	required := true

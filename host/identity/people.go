@@ -122,6 +122,25 @@ func (i *Identity) SetRole(ctx context.Context, issuer channel.ID, person string
 	return nil
 }
 
+// Rename calls a person something else, everywhere but in his authenticators. Errors: ErrUnknownPerson, ErrName.
+func (i *Identity) Rename(ctx context.Context, person, name string) error {
+	err := i.update(ctx, func(tx *sql.Tx) error {
+		name, err := checkName(name)
+		if err != nil {
+			return err
+		}
+		n, err := changed(tx.ExecContext(ctx, "UPDATE people SET name = $2 WHERE id = $1", person, name))
+		if err == nil && n == 0 {
+			err = ErrUnknownPerson
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renaming a person: %w", err)
+	}
+	return nil
+}
+
 // RemoveRole takes somebody's role at the issuer away, at once. With his last role go his passkeys, his links to providers, his
 // recovery codes and his sessions: only his name stays, for those who read who did what. Errors: ErrUnknownPerson, ErrLastOwner.
 func (i *Identity) RemoveRole(ctx context.Context, issuer channel.ID, person string) error {

@@ -3,6 +3,8 @@ package identity_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -144,6 +146,43 @@ func TestPersonsMayDoWhatTheirRolesAllow(t *testing.T) {
 	assert.NoError(t, actor.MayGrant(acme, identity.ReadCards, identity.RecordTaps))
 	assert.ErrorIs(t, actor.MayGrant(acme, identity.ReadCards, identity.ManageKeys), identity.ErrForbidden)
 	assert.ErrorIs(t, actor.May(bell, identity.ReadCards), identity.ErrForeignIssuer)
+}
+
+func TestPeopleAreRenamed(t *testing.T) {
+	onBoth(t, func(t *testing.T, i *identity.Identity, c *clock) {
+		ada := enter(t, i, acme, identity.Owner, "Owner")
+		require.NoError(t, i.Rename(t.Context(), ada.ID, " Ada Rossi "))
+		p, err := i.Person(t.Context(), ada.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "Ada Rossi", p.Name)
+		assert.ErrorIs(t, i.Rename(t.Context(), ada.ID, "\u202eAda"), identity.ErrName, "it would turn what is beside it")
+		assert.ErrorIs(t, i.Rename(t.Context(), "nobody", "Ada"), identity.ErrUnknownPerson)
+	})
+}
+
+func TestLinkKeepsItsTokenFromServers(t *testing.T) {
+	i, _ := fresh(t)
+	v, err := i.Setup(t.Context(), acme, "Ada", time.Hour)
+	require.NoError(t, err)
+	u, err := url.Parse(v.Link(&url.URL{Scheme: "https", Host: "id.example.com"}).Reveal())
+	require.NoError(t, err)
+	assert.Equal(t, "/office/setup", u.RequestURI(), "what is sent")
+	assert.Equal(t, v.Token.Reveal(), u.Fragment)
+}
+
+// TestWithoutAnAddressNobodySignsIn, and people and keys are administered all the same.
+func TestWithoutAnAddressNobodySignsIn(t *testing.T) {
+	o, _ := options(t, "https://id.example.com")
+	o.Origin, o.Providers = nil, []identity.Provider{{Issuer: "https://login.example.com", ClientID: "x"}}
+	i := open(t, filepath.Join(t.TempDir(), "identity.db"), o)
+	v, err := i.Setup(t.Context(), acme, "Ada", time.Hour)
+	require.NoError(t, err)
+	_, _, err = i.BeginEnrol(t.Context(), v.Token)
+	assert.ErrorIs(t, err, identity.ErrNoPasskeys)
+	_, _, err = i.BeginOIDC(t.Context(), identity.OIDCStart{Provider: "https://login.example.com"})
+	assert.ErrorIs(t, err, identity.ErrUnknownProvider)
+	_, _, err = i.CreateKey(t.Context(), order(identity.ReadCards))
+	assert.NoError(t, err)
 }
 
 func TestSecretsPrintRedacted(t *testing.T) {

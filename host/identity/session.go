@@ -52,7 +52,7 @@ func (i *Identity) newSessions() *scs.SessionManager {
 			http.Error(w, "Nobody can be signed in right now. Try again in a moment.", http.StatusServiceUnavailable)
 		}
 	}
-	s.Cookie.Name, s.Cookie.Secure = CookieName(i.o.Origin.Scheme)
+	s.Cookie.Name, s.Cookie.Secure = CookieName(i.scheme())
 	s.Cookie.HttpOnly, s.Cookie.SameSite, s.Cookie.Path = true, http.SameSiteLaxMode, "/"
 	s.Cookie.Persist = false // how long it lasts is decided here; the browser need not remember it
 	return s
@@ -66,6 +66,14 @@ func CookieName(scheme string) (name string, secure bool) {
 		return "__Host-productid", true
 	}
 	return "productid", false
+}
+
+// scheme is how browsers reach the service.
+func (i *Identity) scheme() string {
+	if i.o.Origin == nil {
+		return "https"
+	}
+	return i.o.Origin.Scheme
 }
 
 type visitKey struct{}

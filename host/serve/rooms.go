@@ -65,7 +65,7 @@ func (r *rooms) opened(name string, closing func() error, answers func(context.C
 }
 
 func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
-	r.people, err = identity.Open(ctx, s.House.Store("people"), identity.Options{
+	r.people, err = identity.Open(ctx, s.House.Store("identity"), identity.Options{
 		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, Now: s.Now, Random: s.Random,
 	})
 	if err != nil {

@@ -32,8 +32,7 @@ func (s *Service) Setup(ctx context.Context) ([]SetupLink, error) {
 		if err != nil {
 			return nil, fmt.Errorf("making the set-up link: %w", err)
 		}
-		link := s.Base.JoinPath("/office/setup").String() + "#" + i.Token.Reveal()
-		links = append(links, SetupLink{issuer, identity.Secret(link), i.Expires})
+		links = append(links, SetupLink{issuer, i.Link(s.Base), i.Expires})
 	}
 	return links, nil
 }
