@@ -40,7 +40,7 @@ var floors = map[string]int{
 	"host/page":  5,
 	"host/desk":  5, "host/lifecycle": 4,
 	"host/api":     6,
-	"host/console": 7, "host/vectors": 7, "host/serve": 7,
+	"host/console": 7, "host/vectors": 7, "host/serve": 7, "host/demo": 7,
 	"cmd/productid": 8,
 }
 
