@@ -116,7 +116,7 @@ func (m *Mail) message(to string, e Event, now time.Time) (*mail.Msg, error) {
 		compose = plainWords
 	}
 	subject, text := compose(e)
-	message.Subject(oneLine(subject))
+	message.Subject(strings.ReplaceAll(oneLine(subject), "=?", "= ?")) // else read as an encoded word, RFC 2047
 	message.SetBodyString(mail.TypeTextPlain, text)
 	message.SetDateWithValue(now)
 	_, domain, _ := strings.Cut(m.From, "@")
