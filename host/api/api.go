@@ -82,6 +82,8 @@ func New(o Options) *API {
 	a.registerCards(h)
 	a.registerSettings(h)
 	a.registerLedger(h)
+	a.registerAlarms(h)
+	a.registerWebhooks(h)
 	a.registerKeys(h)
 	a.text = a.finish()
 	a.mux.HandleFunc("GET /openapi.json", a.serveDocument)
@@ -123,8 +125,8 @@ func (a *API) serveOther(w http.ResponseWriter, r *http.Request) {
 	a.problem(r.Context(), f).write(w)
 }
 
-// Refuse answers with the problem of a code where no operation is at work, such as a request that the edge refuses.
-func (a *API) Refuse(w http.ResponseWriter, r *http.Request, code string) {
+// Refuse answers with the problem of a code where no operation is at work: it is edge.Options.Problem for those who ask in JSON.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, _ int, code string) {
 	a.problem(r.Context(), &fault{code: code}).write(w)
 }
 

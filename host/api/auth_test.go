@@ -56,6 +56,15 @@ func attempts() map[string]attempt {
 		"listKeys":        {identity.ManageKeys, http.MethodGet, ofIssuer("/keys"), nil},
 		"createKey":       {identity.ManageKeys, http.MethodPost, ofIssuer("/keys"), body(wire.KeyRequest{Name: "till", Scopes: []string{"keys:manage"}})},
 		"revokeKey":       {identity.ManageKeys, http.MethodDelete, ofIssuer("/keys/nosuchkey"), nil},
+		"listAlarms":      {identity.ReadAlarms, http.MethodGet, ofIssuer("/alarms"), nil},
+		"settleAlarm":     {identity.SettleAlarms, http.MethodPut, ofIssuer("/alarms/1/settled"), nil},
+		"listReports":     {identity.ReadAlarms, http.MethodGet, ofIssuer("/reports"), nil},
+		"settleReport":    {identity.SettleAlarms, http.MethodPut, ofIssuer("/reports/1/settled"), nil},
+		"listWebhooks":    {identity.ManageWebhooks, http.MethodGet, ofIssuer("/webhooks"), nil},
+		"addWebhook":      {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks"), body(wire.WebhookRequest{URL: "https://shop.example/hook"})},
+		"removeWebhook":   {identity.ManageWebhooks, http.MethodDelete, ofIssuer("/webhooks/nosuch"), nil},
+		"testWebhook":     {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks/nosuch/test"), nil},
+		"listDeliveries":  {identity.ManageWebhooks, http.MethodGet, ofIssuer("/deliveries"), nil},
 		"listActs":        {identity.ReadAudit, http.MethodGet, ofIssuer("/audit"), nil},
 	}
 }
@@ -161,20 +170,19 @@ func TestKeyInWrongFormIsNoKey(t *testing.T) {
 
 func TestPublicViewOfACardHoldsNothingThatIsRestricted(t *testing.T) {
 	w := newWorld(t)
-	writer := w.key(w.bell, identity.WriteCards, identity.ReadCards)
-	set := w.ask(http.MethodPut, ofCard("/settings")(w), writer, wire.Settings{ProductURL: "https://shop.example/secret-launch", LoginRequired: true})
+	reader := w.key(w.bell, identity.WriteCards, identity.ReadCards)
+	set := w.ask(http.MethodPut, ofCard("/settings")(w), reader, wire.Settings{ProductURL: "https://shop.example/watch"})
 	require.Equal(t, http.StatusOK, set.Code, set.Body.String())
+	v := decode[wire.CardInfo](t, w.ask(http.MethodGet, ofCard("")(w), reader, nil), http.StatusOK)
+	require.NotNil(t, v.Restricted)
+	secret := v.Restricted.Capability
+	require.NotEmpty(t, secret)
+	assert.Equal(t, "https://shop.example/watch", v.ProductURL)
 	for _, key := range []string{"", w.key(w.other, identity.ReadCards), w.key(w.bell, identity.RecordTaps), w.key(w.sandbox, identity.Scopes()...)} {
 		answer := w.ask(http.MethodGet, ofCard("")(w), key, nil)
-		v := decode[wire.CardInfo](t, answer, http.StatusOK)
-		assert.Nil(t, v.Restricted)
-		assert.NotContains(t, answer.Body.String(), "secret-launch")
+		assert.Nil(t, decode[wire.CardInfo](t, answer, http.StatusOK).Restricted)
+		assert.NotContains(t, answer.Body.String(), secret)
 	}
-	v := decode[wire.CardInfo](t, w.ask(http.MethodGet, ofCard("")(w), writer, nil), http.StatusOK)
-	require.NotNil(t, v.Restricted)
-	assert.Equal(t, "https://shop.example/secret-launch", v.Restricted.ProductURL)
-	assert.True(t, v.Restricted.LoginRequired)
-	assert.NotEmpty(t, v.Restricted.Capability)
 }
 
 func TestKeyGivesAwayNoScopeThatItHasNot(t *testing.T) {

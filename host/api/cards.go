@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -36,7 +37,7 @@ func (a *API) registerCards(h huma.API) {
 		summary: "List a card's recorded taps, the newest first",
 	}, a.cardTaps)
 	handle(a, h, operation{
-		id: "getCardBundle", method: http.MethodGet, path: "/v1/cards/{id}/bundle", tag: "cards", media: "application/json",
+		id: "getCardBundle", method: http.MethodGet, path: "/v1/cards/{id}/bundle", tag: "cards", media: "application/json", file: &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}},
 		summary:  "Everything the ledger says of a card, in one file",
 		text:     "The registration and all messages of the tap channel with all proofs: productid bundle verify checks it offline.",
 		refusals: []int{413},
@@ -71,81 +72,43 @@ func (a *API) cardFor(ctx context.Context, c *call, id tap.CardID) (record.Card,
 	return card, c.may(card.Issuer)
 }
 
-// cardInfo tells all about a card.
-func (a *API) cardInfo(ctx context.Context, c *call, in *CardPath) (*body[wire.CardInfo], error) {
-	card, err := a.card(ctx, in.ID)
+// cardInfo tells all about a card; the desk knows what of it the caller may see.
+func (a *API) cardInfo(ctx context.Context, _ *call, in *CardPath) (*body[wire.CardInfo], error) {
+	card, err := a.Desk.Card(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Registry.SyncChannel(ctx, card.Taps); err != nil {
-		return nil, err
+	r := card.Record
+	v := wire.CardInfo{
+		Card: wire.NewCard(r, card.Test), IssuerName: card.Face.Name, Counted: moment(card.LastTime), Product: productOf(card.Product),
+		Status:     wire.Status{State: string(card.Status), List: a.statusList(r.Issuer), Index: r.Registered.Number},
+		ProductURL: card.ProductURL, LoginRequired: card.LoginRequired, Form: wire.NewForm(card.Form),
 	}
-	if card, err = a.Registry.Card(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	issuer, err := a.Registry.Issuer(ctx, card.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	v := wire.CardInfo{Card: wire.NewCard(card, a.IsTest(ctx, card.Issuer)), IssuerName: issuer.Name, Status: a.statusOf(card)}
-	if !card.Head.IsZero() {
-		v.Counted = &card.Head.Time
-		proof, err := a.prove(ctx, card.Head)
-		if err != nil {
+	if p := card.Proof; p != nil {
+		v.Proof = &wire.Newest{}
+		if v.Proof.Evidence, err = wire.NewEvidence(p.Evidence); err != nil {
 			return nil, err
 		}
-		v.Proof = &proof
+		if p.Head != nil {
+			if v.Proof.Head, err = json.Marshal(p.Head); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if c.may(card.Issuer) == nil {
-		if v.Restricted, err = a.restricted(ctx, in.ID); err != nil {
-			return nil, err
+	if s := card.Restricted; s != nil {
+		v.Restricted = &wire.Restricted{Device: s.Device, Capability: s.Capability}
+		if s.LastTap != nil {
+			v.Restricted.Payload, v.Restricted.Operator = s.LastTap.Payload, s.LastTap.Operator
 		}
 	}
 	return answer(v), nil
-}
-
-// restricted is what only the issuer's own see of a card. The error of a card whose settings are another installation's is none:
-// there is nothing to be shown then.
-func (a *API) restricted(ctx context.Context, id tap.CardID) (*wire.Restricted, error) {
-	current, err := a.Settings.Current(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	capability, err := a.Settings.Capability(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.Restricted{ProductURL: current.ProductURL, LoginRequired: current.LoginRequired, Capability: capability.String()}, nil
-}
-
-// statusOf says whether a card is to be relied on.
-func (a *API) statusOf(c record.Card) wire.Status {
-	s := wire.Status{State: "active", List: a.statusList(c.Issuer), Index: c.Registered.Number}
-	switch c.State {
-	case "":
-		s.State = "not_in_service"
-	case record.StateRevoked, record.StateMoved, record.StateLost:
-		s.State = c.State
-	}
-	return s
 }
 
 func (a *API) statusList(issuer channel.ID) string {
 	return a.Base.JoinPath("v1", "issuers", issuer.String(), "status-list").String()
 }
 
-// prove returns a message with its proof.
-func (a *API) prove(ctx context.Context, at record.Ref) (wire.Evidence, error) {
-	entries, err := a.Ledger.Range(ctx, at.Channel, at.Number, 1)
-	if err == nil && len(entries) == 0 {
-		err = ledger.ErrNoMessage
-	}
-	if err != nil {
-		return wire.Evidence{}, err
-	}
-	return a.evidence(ctx, entries[0])
-}
-
+// evidence is a message with its proof.
 func (a *API) evidence(ctx context.Context, e ledger.Entry) (wire.Evidence, error) {
 	proof, err := a.Ledger.Prove(ctx, e.Message.Channel(), e.Message.Number())
 	if err != nil {
@@ -155,11 +118,11 @@ func (a *API) evidence(ctx context.Context, e ledger.Entry) (wire.Evidence, erro
 }
 
 type listCardsInput struct {
-	Issuer channel.ID `query:"issuer" pattern:"^[A-Za-z0-9_-]{43}$" doc:"Only this issuer's."`
-	Query  string     `query:"q" maxLength:"100" doc:"Only the card with this id, or those with this GTIN, lot or serial."`
-	GTIN   string     `query:"gtin" maxLength:"14" doc:"Only cards of this product."`
-	Lot    string     `query:"lot" maxLength:"100"`
-	Serial string     `query:"serial" maxLength:"100"`
+	Issuer channel.ID `query:"issuer" pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" doc:"Only this issuer's."`
+	Query  string     `query:"q" minLength:"1" maxLength:"100" doc:"Only the card with this id, or those with this GTIN, lot or serial."`
+	GTIN   string     `query:"gtin" minLength:"1" maxLength:"14" doc:"Only cards of this product."`
+	Lot    string     `query:"lot" minLength:"1" maxLength:"100"`
+	Serial string     `query:"serial" minLength:"1" maxLength:"100"`
 	State  string     `query:"state" enum:"registered,in_service,completed,revoked,moved,lost" doc:"Only cards in this state."`
 	Cursor tap.CardID `query:"cursor" pattern:"^[A-Za-z0-9_-]{16}$" doc:"The member next of the page before."`
 	Limit  int        `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most."`

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/api/wire"
+	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/settings"
@@ -35,6 +38,7 @@ var statuses = map[string]int{
 	wire.CodeUnknownIssuer:    http.StatusNotFound,
 	wire.CodeUnknownChannel:   http.StatusNotFound,
 	wire.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	wire.CodeFull:             http.StatusConflict,
 	wire.CodeOvertaken:        http.StatusConflict,
 	wire.CodeMediaType:        http.StatusUnsupportedMediaType,
 	wire.CodeTooLarge:         http.StatusRequestEntityTooLarge,
@@ -85,6 +89,10 @@ func causes() []cause {
 		{settings.ErrNoService, string(validation.NotInService)},
 		{settings.ErrOvertaken, wire.CodeOvertaken},
 		{bundle.ErrTooLarge, wire.CodeTooLarge},
+		{notify.ErrUnknownEndpoint, wire.CodeNotFound},
+		{notify.ErrTooMany, wire.CodeFull},
+		{alarm.ErrUnknown, wire.CodeNotFound},
+		{alarm.ErrMalformed, wire.CodeInvalidRequest},
 
 		// Whoever runs the service has to see to these; to the caller they are all one: no answer, and nothing written.
 		{ledger.ErrUnavailable, wire.CodeLedgerUnavailable},
@@ -103,6 +111,17 @@ func causes() []cause {
 type cause struct {
 	err  error
 	code string
+}
+
+// faultOf says what can be said of an error.
+func faultOf(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	if busy, ok := errors.AsType[desk.ErrTooMany](err); ok {
+		return &fault{code: wire.CodeTooMany, wait: busy.RetryAfter}
+	}
+	return &fault{code: codeOf(err)}
 }
 
 // codeOf finds the problem that an error is.

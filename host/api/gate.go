@@ -91,10 +91,13 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, op *huma.Operation) 
 		}
 	}
 	r = r.WithContext(context.WithValue(identity.WithActor(ctx, c.actor), callKey{}, c))
-	if op.RequestBody == nil {
-		return r, nil
+	if err := checkParameters(r, op); err != nil || op.RequestBody == nil {
+		return r, err
 	}
 	body, err := readBody(w, r)
+	if err == nil {
+		err = a.checkNulls(op, body)
+	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return r, err
 }

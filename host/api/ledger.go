@@ -34,7 +34,7 @@ func (a *API) registerLedger(h huma.API) {
 
 // IssuerPath names an issuer in a path.
 type IssuerPath struct {
-	Issuer channel.ID `path:"issuer" pattern:"^[A-Za-z0-9_-]{43}$" doc:"The issuer's channel."`
+	Issuer channel.ID `path:"issuer" pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" doc:"The issuer's channel."`
 }
 
 // listIssuers lists all issuers.
@@ -104,7 +104,7 @@ func (a *API) tiles() string {
 }
 
 type channelInput struct {
-	Channel channel.ID `path:"channel" pattern:"^[A-Za-z0-9_-]{43}$" doc:"The channel."`
+	Channel channel.ID `path:"channel" pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" doc:"The channel."`
 	From    uint64     `query:"from" doc:"Number of the first message." maximum:"9007199254740991"`
 	Limit   int        `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many at most."`
 }

@@ -19,12 +19,13 @@ type operation struct {
 	id, method, path string
 	tag              string
 	summary, text    string
-	scope            identity.Scope // what whoever asks must be allowed; empty when everybody is
-	open             bool           // everybody may ask; scope is for a part of the answer, or of what is done
-	act              string         // how the audit log names it; empty when nothing is administered
-	status           int            // of success; 0 is 200
-	refusals         []int          // statuses beside those that all operations have
-	media            string         // of an answer that is not JSON
+	scope            identity.Scope  // what whoever asks must be allowed; empty when everybody is
+	open             bool            // everybody may ask; scope is for a part of the answer, or of what is done
+	act              string          // how the audit log names it; empty when nothing is administered
+	status           int             // of success; 0 is 200
+	refusals         []int           // statuses beside those that all operations have
+	file             *huma.MediaType // of an answer that is a file
+	media            string          // its media type
 }
 
 // empty is an answer or a request without members.
@@ -65,7 +66,7 @@ func (o operation) document(a *API) huma.Operation {
 		}
 	}
 	if o.media != "" {
-		d.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{o.media: {Schema: &huma.Schema{Type: huma.TypeString}}}}
+		d.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{o.media: o.file}}
 	}
 	key, session := map[string][]string{schemeKey: {}}, map[string][]string{schemeSession: {}}
 	d.Security = []map[string][]string{key, session}

@@ -40,10 +40,7 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	f, ok := errors.AsType[*fault](err)
-	if !ok {
-		f = &fault{code: codeOf(err)}
-	}
+	f := faultOf(err)
 	status, text := statuses[f.code], english(f.code)
 	if f.detail != "" {
 		text.Means = f.detail

@@ -32,25 +32,39 @@ func TestSchemathesis(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, "--config-file", config, "run", server.URL+"/openapi.json", "--no-color",
-		"--workers", "2", "--seed", "20261124", "--max-examples", "25", "--generation-database", "none",
-		"-H", "Authorization: Bearer "+w.key(w.sandbox, identity.Scopes()...))
+		"--workers", "1", "--seed", "20261124", "--max-examples", "25", "--generation-database", "none",
+		"-H", "Authorization: Bearer "+w.keptKey(w.sandbox))
 	c.Dir = t.TempDir()
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	_, summary, _ := strings.Cut(string(out), "SUMMARY")
+	_, summary, _ := strings.Cut(string(out), "WARNINGS")
 	t.Log(summary)
 }
 
-// schemathesisConfig names what there is, so that requests reach more than a 404.
+// schemathesisConfig names what there is, so that requests reach more than a 404. A tap that was made up, an expired token and a key
+// that would have expired already follow the schema and are refused all the same.
 const schemathesisConfig = `
 [parameters]
 "path.issuer" = "%s"
 "path.id" = "%s"
 "path.channel" = "%s"
+
+[[operations]]
+include-operation-id = ["tapAction", "verifyRedirect", "createKey", "putCardSettings", "addWebhook"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "410", "422"]
 `
+
+// keptKey makes a key with all scopes that the API does not revoke, whatever it is asked.
+func (w *world) keptKey(of issuer) string {
+	token := w.key(of, identity.Scopes()...)
+	_, k, err := w.identity.Authenticate(w.t.Context(), token)
+	require.NoError(w.t, err)
+	w.kept = k.ID
+	return token
+}
 
 // schemathesis is where scripts/setup.sh puts it.
 func schemathesis(t *testing.T) string {

@@ -50,7 +50,7 @@ func (a *API) putSettings(ctx context.Context, c *call, in *settingsInput) (*bod
 	if err != nil {
 		return nil, err
 	}
-	wanted := record.Settings{ProductURL: in.Body.ProductURL, LoginRequired: in.Body.LoginRequired}
+	wanted := in.Body.Record()
 	if _, err := wanted.Encode(); err != nil {
 		return nil, invalid("body", strings.TrimPrefix(err.Error(), record.ErrMalformed.Error()+": "))
 	}
@@ -65,7 +65,7 @@ func (a *API) putSettings(ctx context.Context, c *call, in *settingsInput) (*bod
 }
 
 func currentSettings(c settings.Current) wire.CurrentSettings {
-	v := wire.CurrentSettings{Settings: wire.Settings{ProductURL: c.ProductURL, LoginRequired: c.LoginRequired}, Number: c.Number}
+	v := wire.CurrentSettings{Settings: wire.Settings{ProductURL: c.ProductURL, LoginRequired: c.LoginRequired, Form: wire.NewForm(c.Form)}, Number: c.Number}
 	if c.Hash != (channel.Hash{}) {
 		v.Hash = &c.Hash
 	}

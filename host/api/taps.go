@@ -2,19 +2,15 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/productid/productid/host/api/wire"
+	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
-	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/validation"
-	"github.com/productid/productid/pkg/channel"
-	"github.com/productid/productid/pkg/ledger"
-	"github.com/productid/productid/pkg/tap"
 )
 
 func (a *API) registerTaps(h huma.API) {
@@ -22,7 +18,7 @@ func (a *API) registerTaps(h huma.API) {
 		id: "tapAction", method: http.MethodPost, path: "/v1/taps", tag: "taps", scope: identity.RecordTaps, open: true,
 		summary: "Check or record a tap",
 		text: "With action validate it says whether the URL was made by a registered card and is not used up; it writes nothing, so it promises nothing for a second later. " +
-			"With action update it records the tap, once, and answers when the record is final on the ledger. A refusal is a problem whose code is the verdict.\n\n" +
+			"With action update it records the tap, once, and answers when the record is final on the ledger. A refusal is a problem whose code is the verdict, with what decided as members.\n\n" +
 			"Everybody may validate; to update takes a key of the card's issuer. Without an Idempotency-Key every repetition is already_used, whoever sends it.",
 		refusals: []int{403, 404, 409, 410},
 	}, a.tapAction)
@@ -44,9 +40,9 @@ type tapOutput struct {
 	Body     wire.Tap
 }
 
-// tapAction checks or records a tap.
+// tapAction checks or records a tap. Whose card it is, and so whether the caller may record its taps, the desk finds out on the way.
 func (a *API) tapAction(ctx context.Context, c *call, in *tapInput) (*tapOutput, error) {
-	caller := Caller{Actor: c.actor, Network: c.network, Channel: "api"}
+	caller := desk.Caller{Actor: c.actor, Network: c.network, Channel: desk.ChannelAPI}
 	if in.Body.Action == wire.ActionValidate {
 		if in.Body.Payload != nil {
 			return nil, invalid("body.payload", "a payload is recorded with a tap, and validate records nothing")
@@ -54,26 +50,9 @@ func (a *API) tapAction(ctx context.Context, c *call, in *tapInput) (*tapOutput,
 		found, err := a.Desk.Look(ctx, in.Body.URL, caller)
 		return a.tapAnswer(ctx, found, err)
 	}
-	issuer, err := a.issuerOf(ctx, in.Body.URL)
-	if err == nil {
-		err = c.may(issuer)
-	}
-	switch {
-	case errors.Is(err, errNobodys):
-		if c.actor.Kind == identity.Anonymous {
-			return nil, identity.ErrUnauthenticated
-		}
-		found, err := a.Desk.Look(ctx, in.Body.URL, caller) // it says what is wrong
-		if err == nil && found.Code.OK() {
-			err = fmt.Errorf("the card was registered this very moment: %w", ledger.ErrUnavailable)
-		}
-		return a.tapAnswer(ctx, found, err)
-	case err != nil:
-		return nil, err
-	}
-	r := Request{URL: in.Body.URL, Payload: in.Body.Payload}
-	if in.Body.Place != nil {
-		r.Place = &Place{in.Body.Place.Latitude, in.Body.Place.Longitude, in.Body.Place.Name}
+	r := desk.Request{URL: in.Body.URL, Payload: in.Body.Payload}
+	if at := in.Body.Place; at != nil {
+		r.Place = &desk.Place{Latitude: at.Latitude, Longitude: at.Longitude, Name: at.Name}
 	}
 	if in.Key != "" {
 		r.Retry = &validation.Retry{Scope: c.scope(), Key: in.Key}
@@ -82,24 +61,8 @@ func (a *API) tapAction(ctx context.Context, c *call, in *tapInput) (*tapOutput,
 	return a.tapAnswer(ctx, found, err)
 }
 
-// errNobodys says that a URL is no tap of a card that anybody has registered.
-var errNobodys = errors.New("no registered card's")
-
-// issuerOf finds whose card a URL claims to be of.
-func (a *API) issuerOf(ctx context.Context, url string) (channel.ID, error) {
-	u, err := tap.Parse(url)
-	if err != nil && !errors.Is(err, tap.ErrUnsigned) {
-		return channel.ID{}, errNobodys
-	}
-	card, err := a.card(ctx, u.ID)
-	if errors.Is(err, registry.ErrUnknownCard) {
-		return channel.ID{}, errNobodys
-	}
-	return card.Issuer, err
-}
-
 // tapAnswer puts what the desk found into an answer, or into the problem that a refusal is.
-func (a *API) tapAnswer(ctx context.Context, f Finding, err error) (*tapOutput, error) {
+func (a *API) tapAnswer(ctx context.Context, f desk.Finding, err error) (*tapOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +71,12 @@ func (a *API) tapAnswer(ctx context.Context, f Finding, err error) (*tapOutput, 
 		Skipped: f.Skipped, Since: f.Since, When: f.When,
 	}
 	if !f.Code.OK() {
-		return nil, &fault{code: string(f.Code), verdict: v}
+		return nil, &fault{code: string(f.Code), verdict: v, fields: wrongAnswers(f)}
 	}
-	out := &tapOutput{Body: wire.Tap{Code: string(f.Code), Verdict: v, Replayed: f.Replayed, Test: f.Test, Asks: f.Asks, Product: productOf(f)}}
+	out := &tapOutput{Body: wire.Tap{Code: string(f.Code), Verdict: v, Replayed: f.Replayed, Test: f.Test, Product: productOf(f.Product)}}
+	if f.Asks != desk.AsksNone && f.Code == validation.Valid {
+		out.Body.Asks = string(f.Asks)
+	}
 	if f.Card != nil {
 		out.Body.Issuer = &f.Card.Issuer
 	}
@@ -124,7 +90,7 @@ func (a *API) tapAnswer(ctx context.Context, f Finding, err error) (*tapOutput, 
 }
 
 // addRecord tells where the tap was recorded, what proves it, and where its holder goes on.
-func (a *API) addRecord(ctx context.Context, f Finding, t *wire.Tap) error {
+func (a *API) addRecord(ctx context.Context, f desk.Finding, t *wire.Tap) error {
 	receipt := wire.NewReceipt(*f.Receipt)
 	t.Channel, t.Receipt = &receipt.Channel, &receipt
 	evidence, err := wire.NewEvidence(f.Evidence())
@@ -139,11 +105,23 @@ func (a *API) addRecord(ctx context.Context, f Finding, t *wire.Tap) error {
 	return nil
 }
 
-func productOf(f Finding) *wire.Product {
-	if f.Product == nil {
+// wrongAnswers says which answers to a card's form were not taken.
+func wrongAnswers(f desk.Finding) (fields []wire.Field) {
+	for _, p := range f.Problems {
+		at := "body.payload"
+		if p.Field != "" {
+			at += "." + p.Field
+		}
+		fields = append(fields, wire.Field{Location: at, Message: p.Problem})
+	}
+	return fields
+}
+
+func productOf(p *product.Product) *wire.Product {
+	if p == nil {
 		return nil
 	}
-	return &wire.Product{ID: f.Product.ID, Name: f.Product.Name, GTIN: f.Product.GTIN, URL: f.Product.URL, Text: f.Product.Text}
+	return &wire.Product{ID: p.ID, Name: p.Name, GTIN: p.GTIN, URL: p.URL, Text: p.Text}
 }
 
 type redirectInput struct{ Body wire.RedirectCheck }

@@ -6,11 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,11 +21,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/api"
 	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/audit"
+	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
@@ -44,7 +49,7 @@ const (
 
 // world is a service with two issuers and the sandbox, each with one card in service.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	handler  http.Handler
 	api      *api.API
 	ledger   *faulty
@@ -52,6 +57,11 @@ type world struct {
 	identity *identity.Identity
 	redirect *redirect.Service
 	audit    *audit.Log
+	alarms   *alarm.Watch
+	notices  *notify.Service
+	products *product.Products
+	kept     string                   // id of a key that is not revoked
+	stopped  map[string]time.Duration // what limits are reached
 	policy   ledger.Policy
 	bell     issuer
 	other    issuer
@@ -93,7 +103,7 @@ func (f *faulty) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 	return r, err
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	private, public, err := note.GenerateKey(strings.NewReader(strings.Repeat("host/api", 10)), origin)
 	require.NoError(t, err)
@@ -151,12 +161,30 @@ func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) 
 	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: authors, Now: now, Random: rand.Reader})
 	set := settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now, Random: rand.Reader})
 	decide := validation.New(validation.Options{Ledger: w.ledger, Registry: w.registry, Authors: authors, Master: own.Master, Now: now, Random: rand.Reader})
-	w.api = api.New(api.Options{Base: address, Now: now, Rooms: api.Rooms{
-		Desk: desk{decide, set, w.redirect}, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: w.identity, Redirect: w.redirect,
-		Faces: faces{}, IsTest: func(_ context.Context, id channel.ID) bool { return id == w.sandbox.id },
+	w.alarms, err = alarm.Open(t.Context(), filepath.Join(dir, "alarm.db"), alarm.Options{Master: own.Master, Now: now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.alarms.Close()) })
+	w.notices, err = notify.Open(t.Context(), filepath.Join(dir, "notify.db"), notify.Options{Master: own.Master, Now: now, Random: rand.Reader})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.notices.Close()) })
+	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Now: now, Random: rand.Reader})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.products.Close()) })
+	isTest := func(_ context.Context, id channel.ID) bool { return id == w.sandbox.id }
+	d := desk.New(desk.Options{
+		Validation: decide, Registry: w.registry, Settings: set, Ledger: w.ledger, Authors: authors, Product: w.products, Redirect: w.redirect,
+		IsTest: isTest, Now: now,
+		Observe: func(ctx context.Context, o desk.Observation) error {
+			return w.alarms.Observe(ctx, alarm.Observation{Card: o.Card, Network: o.Network, Time: o.Time, Channel: o.Channel,
+				Verdict: alarm.Verdict{Code: string(o.Verdict.Code), Counter: o.Verdict.Counter, Skipped: o.Verdict.Skipped, Replayed: o.Verdict.Replayed}})
+		},
+	})
+	w.api = api.New(api.Options{Base: address, Now: now, Limit: w.limit, Rooms: api.Rooms{
+		Desk: d, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: keys{w.identity, w}, Redirect: w.redirect,
+		Faces: w.products, IsTest: isTest, Alarms: w.alarms, Webhooks: unsent{w.notices},
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
 	}})
-	w.handler = edge.Handler(http.HandlerFunc(w.withSession), edge.Options{})
+	w.handler = edge.Handler(http.HandlerFunc(w.withSession), edge.Options{Problem: w.api.Refuse})
 }
 
 // withSession stands for identity's sessions: it puts into the context who is signed in.
@@ -167,38 +195,35 @@ func (w *world) withSession(rw http.ResponseWriter, r *http.Request) {
 	w.api.ServeHTTP(rw, r)
 }
 
-// desk is the real decision without what the website adds to it.
-type desk struct {
-	*validation.Service
-	settings *settings.Service
-	redirect *redirect.Service
+// limit lets everything through, but for the keys that a test has stopped.
+func (w *world) limit(key string) (time.Duration, bool) {
+	wait, stopped := w.stopped[key]
+	return wait, !stopped
 }
 
-func (d desk) Look(ctx context.Context, url string, _ api.Caller) (api.Finding, error) {
-	v, err := d.Validate(ctx, url)
-	return api.Finding{Verdict: v}, err
+// keys are identity's, of which one may be kept.
+type keys struct {
+	*identity.Identity
+	w *world
 }
 
-func (d desk) Record(ctx context.Context, r api.Request, _ api.Caller) (api.Finding, error) {
-	v, err := d.Update(ctx, validation.Request{URL: r.URL, Payload: r.Payload, Retry: r.Retry})
-	return api.Finding{Verdict: v}, err
-}
-
-func (d desk) Continue(ctx context.Context, id tap.CardID, counter uint32) (*url.URL, error) {
-	current, err := d.settings.Current(ctx, id)
-	if err != nil || current.ProductURL == "" {
-		return nil, err
+func (k keys) RevokeKey(ctx context.Context, issuer channel.ID, id string) error {
+	if id == k.w.kept {
+		return nil
 	}
-	target, err := url.Parse(current.ProductURL)
-	if err != nil {
-		return nil, err
-	}
-	return d.redirect.Issue(ctx, target, id, counter)
+	return k.Identity.RevokeKey(ctx, issuer, id)
 }
 
-type faces struct{}
+// unsent sends nothing into the world.
+type unsent struct{ *notify.Service }
 
-func (faces) Face(context.Context, channel.ID) (product.Face, error) { return product.Face{}, nil }
+func (u unsent) TestEndpoint(ctx context.Context, issuer channel.ID, id string) (notify.Delivery, error) {
+	all, err := u.Endpoints(ctx, issuer)
+	if !slices.ContainsFunc(all, func(e notify.Endpoint) bool { return e.ID == id }) {
+		return notify.Delivery{}, errors.Join(err, notify.ErrUnknownEndpoint)
+	}
+	return notify.Delivery{Event: notify.Event{ID: "test-1", Kind: notify.Test, Issuer: issuer, Time: u.Now(), Data: []byte("{}")}, Target: id, State: notify.GivenUp, Attempts: 1, Error: "nobody there"}, nil
+}
 
 // key makes an API key for an issuer.
 func (w *world) key(of issuer, scopes ...identity.Scope) string {

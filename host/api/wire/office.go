@@ -39,10 +39,11 @@ type Message struct {
 
 // Webhook is an address that events are sent to.
 type Webhook struct {
-	ID      string    `json:"id"`
-	URL     string    `json:"url" format:"uri"`
-	Events  []string  `json:"events" nullable:"false" doc:"Kinds of events that are sent."`
-	Created time.Time `json:"created"`
+	ID       string    `json:"id"`
+	URL      string    `json:"url" format:"uri"`
+	Events   []string  `json:"events" nullable:"false" doc:"Kinds of events that are sent."`
+	Created  time.Time `json:"created"`
+	Failures int       `json:"failures" minimum:"0" doc:"Deliveries in a row that failed; 0 when the last one went well."`
 }
 
 // Webhooks is a list of them.
@@ -52,8 +53,8 @@ type Webhooks struct {
 
 // WebhookRequest asks for events to be sent.
 type WebhookRequest struct {
-	URL    string   `json:"url" minLength:"1" maxLength:"2048" format:"uri" doc:"An https address on the public internet." example:"https://shop.example/productid"`
-	Events []string `json:"events" nullable:"false" minItems:"1" maxItems:"20" enum:"tap.recorded,tap.refused,alarm.raised,card.revoked" doc:"Kinds of events to send."`
+	URL    string   `json:"url" minLength:"1" maxLength:"2048" doc:"An https address on the public internet." example:"https://shop.example/productid"`
+	Events []string `json:"events,omitempty" nullable:"false" maxItems:"20" enum:"tap.recorded,tap.refused,alarm.raised,report.received,card.revoked" doc:"Kinds of events to send; all where it names none."`
 }
 
 // NewWebhook is a webhook with the secret that its deliveries are signed with. It is shown once.
@@ -62,32 +63,42 @@ type NewWebhook struct {
 	Secret string `json:"secret" doc:"HMAC-SHA-256 key of the header ProductID-Signature. It is not shown again."`
 }
 
-// Delivery is one try to send an event.
+// Delivery is one event on its way to one webhook.
 type Delivery struct {
-	ID       string    `json:"id"`
-	Webhook  string    `json:"webhook"`
-	Event    string    `json:"event" doc:"Id of the event: the same in every repetition."`
-	Kind     string    `json:"kind"`
-	State    string    `json:"state" doc:"waiting, delivered or given_up."`
-	Attempts int       `json:"attempts" minimum:"0"`
-	Time     time.Time `json:"time" doc:"When the event happened."`
-	Error    string    `json:"error,omitempty" doc:"What went wrong the last time."`
+	Webhook  string          `json:"webhook,omitempty" doc:"Id of the webhook; missing for a mail."`
+	Event    string          `json:"event" doc:"Id of the event: the same in every repetition."`
+	Kind     string          `json:"kind" doc:"Kind of the event."`
+	Time     time.Time       `json:"time" doc:"When it happened."`
+	Data     json.RawMessage `json:"data,omitempty" doc:"What the event says."`
+	State    string          `json:"state" enum:"waiting,delivered,given_up"`
+	Attempts int             `json:"attempts" minimum:"0" doc:"How often it was tried."`
+	Next     *time.Time      `json:"next,omitempty" doc:"When it is tried next."`
+	Done     *time.Time      `json:"done,omitempty" doc:"When it was delivered or given up."`
+	Error    string          `json:"error,omitempty" doc:"What went wrong the last time."`
 }
 
-// Deliveries are the newest ones.
+// Deliveries are the newest ones, the newest first.
 type Deliveries struct {
 	Items []Delivery `json:"items" nullable:"false"`
 }
 
-// Alarm is something about a card that somebody should see to.
+// Alarm is something about a card that somebody should see to. It is a hint with its evidence, never a verdict.
 type Alarm struct {
-	ID      string          `json:"id"`
-	Kind    string          `json:"kind" doc:"gap, preplay, rate, two_places or used_url_again."`
-	Card    tap.CardID      `json:"card" pattern:"^[A-Za-z0-9_-]{16}$"`
-	Time    time.Time       `json:"time" doc:"When it was raised."`
-	Detail  json.RawMessage `json:"detail,omitempty" doc:"What it goes by."`
-	Settled *time.Time      `json:"settled,omitempty" doc:"When somebody said that he had seen to it."`
-	By      string          `json:"by,omitempty" doc:"Who said so."`
+	ID       string          `json:"id"`
+	Kind     string          `json:"kind" doc:"gap, preplay, rate, two_places or used_url_again." example:"gap"`
+	Card     tap.CardID      `json:"card" pattern:"^[A-Za-z0-9_-]{16}$"`
+	Raised   time.Time       `json:"raised"`
+	Newest   time.Time       `json:"newest" doc:"When the newest evidence came."`
+	Seen     int             `json:"seen" minimum:"1" doc:"In how many checks."`
+	Evidence []AlarmEvidence `json:"evidence" nullable:"false" doc:"What it goes by, the oldest first."`
+	Settled  *time.Time      `json:"settled,omitempty" doc:"When somebody had seen to it."`
+	By       string          `json:"by,omitempty" doc:"Who that was: the id of a person or a key."`
+}
+
+// AlarmEvidence is what an alarm goes by, at one check.
+type AlarmEvidence struct {
+	Time time.Time       `json:"time" doc:"Of the check."`
+	Data json.RawMessage `json:"data" doc:"By the alarm's kind."`
 }
 
 // Alarms is a list of them, the newest first.

@@ -19,7 +19,7 @@ const (
 type TapRequest struct {
 	URL     string          `json:"url" minLength:"1" maxLength:"2048" doc:"The URL that the card gave, whole." example:"https://tap.example.com/t?i=sCwcVia7OYj7c7jW&c=00000007&s=…"`
 	Action  string          `json:"action" enum:"validate,update" doc:"validate says whether the tap is genuine and unused, and writes nothing; update records it, once."`
-	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value, at most about 60 KiB. It stands in the public record of the tap, for everybody and for good. Only with update."`
+	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value, at most about 60 KiB. It stands in the public record of the tap, for everybody and for good. Only with update; where the card has a form, an object of its answers."`
 	Place   *Place          `json:"place,omitempty" doc:"Where the card was tapped, when the caller knows. It is kept for alarms and stands on no ledger."`
 }
 
@@ -49,10 +49,10 @@ type Tap struct {
 	Verdict
 	Replayed bool        `json:"replayed,omitempty" doc:"This request was answered before, and this is that answer again."`
 	Test     bool        `json:"test" doc:"A card of the sandbox: it proves nothing."`
-	Issuer   *channel.ID `json:"issuer,omitempty" doc:"Whose card it is." pattern:"^[A-Za-z0-9_-]{43}$"`
+	Issuer   *channel.ID `json:"issuer,omitempty" doc:"Whose card it is." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"`
 	Product  *Product    `json:"product,omitempty" doc:"What the card belongs to, as the issuer shows it."`
-	Asks     string      `json:"asks,omitempty" enum:"form,login" doc:"What the card wants with an update: data by its form, or a person who has signed in."`
-	Channel  *channel.ID `json:"channel,omitempty" doc:"The card's tap channel, where the record stands. Only when recorded." pattern:"^[A-Za-z0-9_-]{43}$"`
+	Asks     string      `json:"asks,omitempty" enum:"form,login" doc:"What the card wants with an update: the answers to its form, see getCardInfo, or somebody who has identified himself, as an API key does."`
+	Channel  *channel.ID `json:"channel,omitempty" doc:"The card's tap channel, where the record stands. Only when recorded." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"`
 	Receipt  *Receipt    `json:"receipt,omitempty" doc:"Where and when it was recorded. Only when recorded."`
 	Evidence *Evidence   `json:"evidence,omitempty" doc:"The record with its proof: checked offline by whoever trusts the ledger's key. Only when recorded."`
 	Redirect string      `json:"redirect,omitempty" format:"uri" doc:"The product's own page, with a token that says once and for 60 seconds that this tap was recorded. Only when recorded, and when the card is set to one."`

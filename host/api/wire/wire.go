@@ -32,9 +32,9 @@ const (
 
 // Ref is a message's place in its channel and on the ledger.
 type Ref struct {
-	Channel channel.ID   `json:"channel" doc:"Channel of the message." pattern:"^[A-Za-z0-9_-]{43}$" example:"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"`
+	Channel channel.ID   `json:"channel" doc:"Channel of the message." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" example:"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"`
 	Number  uint64       `json:"number" doc:"Place in the channel, from 0."`
-	Hash    channel.Hash `json:"hash" doc:"SHA-256 of the message's stub." pattern:"^[A-Za-z0-9_-]{43}$"`
+	Hash    channel.Hash `json:"hash" doc:"SHA-256 of the message's stub." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"`
 	Index   uint64       `json:"index" doc:"Place in the ledger's order; in a log the number of the leaf."`
 	Time    time.Time    `json:"time" doc:"When the ledger recorded it, by its own clock."`
 }
@@ -91,7 +91,7 @@ type Page struct {
 
 // Issuer is who lists cards.
 type Issuer struct {
-	ID      channel.ID `json:"id" doc:"The issuer's channel, which names it." pattern:"^[A-Za-z0-9_-]{43}$"`
+	ID      channel.ID `json:"id" doc:"The issuer's channel, which names it." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"`
 	Name    string     `json:"name" doc:"As the issuer calls itself on the ledger." example:"Bell GmbH"`
 	URL     string     `json:"url" doc:"The issuer's own address." example:"https://bell.example"`
 	Website string     `json:"website,omitempty" doc:"Where to read about the issuer, as it set it here."`
