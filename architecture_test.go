@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"host/desk":  5, "host/lifecycle": 4,
 	"host/api":     6,
 	"host/console": 7, "host/vectors": 7, "host/serve": 7, "host/demo": 7,
+	"host/office":   6,
 	"cmd/productid": 8,
 }
 
