@@ -38,7 +38,7 @@ var floors = map[string]int{
 	"host/alarm": 4,
 	"host/audit": 4,
 	"host/page":  5,
-	"host/desk":  5, "host/lifecycle": 4,
+	"host/desk":  5, "host/lifecycle": 4, "host/sandbox": 4,
 	"host/api":     6,
 	"host/console": 7, "host/vectors": 7, "host/serve": 7, "host/demo": 7,
 	"host/office":   6,

@@ -202,7 +202,7 @@ func (h *house) issuerOf(ctx context.Context, want string) (secrets.Issuer, erro
 	var meant []secrets.Issuer
 	for _, i := range all {
 		names = append(names, fmt.Sprintf("%q", i.Name))
-		if i.Name == want || want == "" {
+		if i.Name == want || want == "" && !i.Sandbox { // nobody means test cards who names no issuer
 			meant = append(meant, i)
 		}
 	}

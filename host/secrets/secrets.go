@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -54,6 +55,17 @@ type Issuer struct {
 	Generation uint32
 	// Previous is the channel that its own one succeeded last; the opening shows it. Zero when it never did.
 	Previous channel.ID
+	// Sandbox says that its cards are test cards, in software: they prove nothing. At most one issuer is such.
+	Sandbox bool
+}
+
+// Sandbox returns the issuer of test cards, if there is one.
+func (s Secrets) Sandbox() (Issuer, bool) {
+	n := slices.IndexFunc(s.Issuers, func(i Issuer) bool { return i.Sandbox })
+	if n < 0 {
+		return Issuer{}, false
+	}
+	return s.Issuers[n], true
 }
 
 // New makes the secrets of a new installation, whose log has this origin, and of its first issuer. They are Unbegun.

@@ -45,6 +45,7 @@ type (
 		Moved      bool        `json:"moved,omitempty"`
 		Generation uint32      `json:"generation,omitempty"`
 		Previous   *channel.ID `json:"previous,omitempty"`
+		Sandbox    bool        `json:"sandbox,omitempty"`
 	}
 	lostText struct {
 		Key   string    `json:"key"`
@@ -80,7 +81,7 @@ func (s *seedText) UnmarshalText(text []byte) error {
 func (s Secrets) text() ([]byte, error) {
 	file := textV2{Version: version, Created: s.Created, Unbegun: s.Unbegun, Resuming: s.Resuming, Master: seedText(s.Master), Log: string(s.Log), Former: s.former()}
 	for _, i := range s.Issuers {
-		one := issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps), i.Moved, i.Generation, nil}
+		one := issuerText{i.Created, i.Name, i.URL, seedText(i.Seed), seedText(i.Next), seedText(i.Taps), i.Moved, i.Generation, nil, i.Sandbox}
 		if i.Previous != (channel.ID{}) {
 			one.Previous = &i.Previous
 		}
@@ -146,7 +147,7 @@ func parseNewest(text []byte) (Secrets, error) {
 	}
 	s := Secrets{Created: file.Created, Unbegun: file.Unbegun, Resuming: file.Resuming, Master: channel.Seed(file.Master), Log: LogKey(file.Log)}
 	for _, i := range file.Issuers {
-		one := Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps), i.Moved, i.Generation, channel.ID{}}
+		one := Issuer{i.Created, i.Name, i.URL, channel.Seed(i.Seed), channel.Seed(i.Next), channel.Seed(i.Taps), i.Moved, i.Generation, channel.ID{}, i.Sandbox}
 		if i.Previous != nil {
 			one.Previous = *i.Previous
 		}
@@ -187,13 +188,19 @@ func (s Secrets) check() error {
 	if len(s.Issuers) == 0 {
 		return errors.New("there is no issuer")
 	}
-	seeds, known := []channel.Seed{s.Master}, make(map[channel.Seed]bool)
+	seeds, known, sandboxes := []channel.Seed{s.Master}, make(map[channel.Seed]bool), 0
 	for _, i := range s.Issuers {
+		if i.Sandbox {
+			sandboxes++
+		}
 		if known[i.Seed] {
 			return errors.New("an issuer is there twice")
 		}
 		known[i.Seed] = true
 		seeds = append(seeds, i.Seed, i.Next, i.Taps)
+	}
+	if sandboxes > 1 {
+		return errors.New("there are two issuers of test cards")
 	}
 	for _, key := range s.Keys {
 		seeds = append(seeds, key)
