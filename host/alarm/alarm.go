@@ -170,7 +170,7 @@ type Observation struct {
 	Channel string    // web or api
 }
 
-// The codes of validation that say something of the card: all of them are of URLs that the card signed.
+// The codes of validation that alarms go by: all of them are of URLs that the card signed.
 const (
 	codeValid       = "valid"
 	codeRecorded    = "recorded"
@@ -178,12 +178,7 @@ const (
 	codeSuperseded  = "superseded"
 )
 
-// forged is validation's only code for a known card's URL that the card did not sign.
-const forged = "bad_signature"
-
-func (o Observation) genuine() bool { return o.Verdict.Code != forged }
-
-// fresh reports whether the card itself must have been there.
+// fresh reports whether the tap was not used before: then somebody has read the card for it.
 func (o Observation) fresh() bool {
 	return o.Verdict.Code == codeValid || o.Verdict.Code == codeRecorded && !o.Verdict.Replayed
 }

@@ -198,6 +198,9 @@ func TestCardThatIsTappedTooOftenIsAnAlarm(t *testing.T) {
 		for counter := uint32(100); counter < 140; counter++ {
 			w.see(2, Verdict{Code: "bad_signature", Counter: counter}) // nobody has to have the card for these
 		}
+		for counter := uint32(200); counter < 240; counter++ {
+			w.see(1, Verdict{Code: "already_used", Counter: counter}) // nor for these
+		}
 		for counter := uint32(2); counter <= 20; counter++ {
 			w.see(1, Verdict{Code: "recorded", Counter: counter})
 		}
@@ -221,6 +224,10 @@ func TestCardInTwoPlacesAtOnceIsAnAlarm(t *testing.T) {
 		w.see(1, Verdict{Code: "already_used", Counter: 2}, at(35.68, 139.69, "Tokyo"))                                // the URL travels, not the card
 		w.see(1, Verdict{Code: "recorded", Counter: 2, Replayed: true}, at(35.68, 139.69, "Tokyo"))                    // an answer again
 		w.see(1, Verdict{Code: "recorded", Counter: 3}, func(o *Observation) { o.Time = w.now().Add(11 * time.Hour) }) // nobody said where
+		w.advance(time.Hour)
+		assert.Empty(t, w.alarms(TwoPlaces))
+		w.see(1, Verdict{Code: "valid", Counter: 4}, at(45.4842, 9.20, "Milano Nord")) // so it was never in Tokyo
+		assert.Empty(t, w.alarms(TwoPlaces))
 		w.advance(11 * time.Hour)
 		w.see(1, Verdict{Code: "recorded", Counter: 4}, at(35.68, 139.69, "Tokyo")) // 9,720 km in eleven hours: an aeroplane
 		assert.Empty(t, w.alarms(TwoPlaces))

@@ -64,11 +64,11 @@ type UsedURLAgainEvidence struct {
 }
 
 const (
-	insertCheck = `INSERT INTO checks (id, issuer, card, code, genuine, counter, time, channel, network, placed, latitude, longitude, place)
+	insertCheck = `INSERT INTO checks (id, issuer, card, code, fresh, counter, time, channel, network, placed, latitude, longitude, place)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	// A card that is hammered with one URL costs no more than this many rows to look at.
 	selectRate = `SELECT count(DISTINCT counter) FROM
-		(SELECT counter FROM checks WHERE card = $1 AND time > $2 AND genuine = 1 ORDER BY time DESC LIMIT 200) AS newest`
+		(SELECT counter FROM checks WHERE card = $1 AND time > $2 AND fresh = 1 ORDER BY time DESC LIMIT 200) AS newest`
 )
 
 // batch is one transaction that keeps checks.
@@ -129,11 +129,11 @@ func (b *batch) keep(id int64, o Observation) error {
 	if o.Place != nil {
 		placed, latitude, longitude, place = 1, micro(o.Place.Latitude), micro(o.Place.Longitude), o.Place.Name
 	}
-	genuine := 0
-	if o.genuine() {
-		genuine = 1
+	fresh := 0
+	if o.fresh() {
+		fresh = 1
 	}
-	_, err := b.tx.StmtContext(b.ctx, b.insert).ExecContext(b.ctx, id, o.Card.Issuer[:], o.Card.ID[:], o.Verdict.Code, genuine,
+	_, err := b.tx.StmtContext(b.ctx, b.insert).ExecContext(b.ctx, id, o.Card.Issuer[:], o.Card.ID[:], o.Verdict.Code, fresh,
 		int64(o.Verdict.Counter), o.Time.UnixMilli(), o.Channel, network, placed, latitude, longitude, place)
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func (b *batch) lookForTwoPlaces(o Observation) error {
 	var latitude, longitude, at int64
 	var name string
 	row := b.tx.QueryRowContext(b.ctx, `SELECT latitude, longitude, place, time FROM checks
-		WHERE card = $1 AND placed = 1 AND code IN ('valid', 'recorded') ORDER BY id DESC LIMIT 1`, o.Card.ID[:])
+		WHERE card = $1 AND placed = 1 AND fresh = 1 ORDER BY id DESC LIMIT 1`, o.Card.ID[:])
 	if err := row.Scan(&latitude, &longitude, &name, &at); errors.Is(err, sql.ErrNoRows) {
 		return nil
 	} else if err != nil {

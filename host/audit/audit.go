@@ -126,7 +126,7 @@ func (l *Log) admit(ctx context.Context, id channel.ID) error {
 }
 
 // List returns the newest n acts of an issuer whose number is below before, or the newest n of all when before is 0; the newest
-// first. Number 0 is the last there is. An issuer for whom nothing was ever administered has none. Errors: those of Authors and of
+// first; never more than 1,000. Number 0 is the last there is. An issuer for whom nothing was ever administered has none. Errors: those of Authors and of
 // the ledger, and channel.ErrBrokenChain of a ledger that does not return the author's messages.
 func (l *Log) List(ctx context.Context, issuer channel.ID, before uint64, n int) ([]Entry, error) {
 	author, err := l.Authors.Audit(issuer)
@@ -152,7 +152,8 @@ func (l *Log) list(ctx context.Context, author *channel.Author, before uint64, n
 	if before > 0 {
 		end = min(end, before)
 	}
-	first := end - min(end, uint64(n))
+	const most = 1000
+	first := end - min(end, uint64(n), most)
 	recorded, err := l.Ledger.Range(ctx, author.Channel(), first, int(end-first))
 	if err != nil {
 		return nil, err

@@ -211,6 +211,11 @@ func (c *checking) planIssuer(id channel.ID) error {
 	c.Issuers = append(c.Issuers, id)
 	c.channels[id].issuer = true
 	c.goesAlong(id, true, func() (*channel.Author, error) { return c.authors.Issuer(id) })
+	audit, err := c.authors.Audit(id)
+	if err != nil {
+		return err
+	}
+	c.goesAlong(audit.Channel(), false, func() (*channel.Author, error) { return c.authors.Audit(id) })
 	return nil
 }
 

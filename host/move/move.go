@@ -69,4 +69,5 @@ type Authors interface {
 	Issuer(channel.ID) (*channel.Author, error)
 	Taps(issuer channel.ID, card tap.CardID) (*channel.Author, error)
 	Settings(issuer channel.ID, card tap.CardID) (*channel.Author, error)
+	Audit(issuer channel.ID) (*channel.Author, error)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/record/recordtest"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -43,6 +44,9 @@ func moves(t *testing.T, to string, cards int, there func(old *house) (lister, l
 	if to == newOrigin { // a network wants its author
 		old.say(stranger, []byte("plain history"))
 	}
+	audit, err := old.authors.Audit(old.issuer())
+	require.NoError(t, err)
+	act := old.say(audit, recordtest.Body(record.AuditAct{By: "p_1", Act: "issuer.moved"}))
 	before := old.cards()
 	ended := old.end(to)
 	assert.Equal(t, move.Ended{Issuers: 1, Cards: cards}, ended)
@@ -69,6 +73,9 @@ func moves(t *testing.T, to string, cards int, there func(old *house) (lister, l
 	}
 	again := old.importTo(text, l)
 	assert.Equal(t, done, again, "once more changes nothing")
+	e, err := l.Head(t.Context(), audit.Channel())
+	require.NoError(t, err)
+	assert.Equal(t, act.Hash(), e.Message.Hash(), "what was administered goes along")
 	if to == newOrigin {
 		e, err := l.Head(t.Context(), stranger.Channel())
 		require.NoError(t, err)

@@ -11,7 +11,7 @@ CREATE TABLE checks (
 	issuer    BLOB    NOT NULL,
 	card      BLOB    NOT NULL,
 	code      TEXT    NOT NULL,
-	genuine   INTEGER NOT NULL, -- 1: the card signed it
+	fresh     INTEGER NOT NULL, -- 1: a tap that was not used before, so that the card itself was read for it
 	counter   INTEGER NOT NULL,
 	time      INTEGER NOT NULL,
 	channel   TEXT    NOT NULL, -- web or api
@@ -23,11 +23,12 @@ CREATE TABLE checks (
 ) STRICT;
 
 CREATE INDEX checks_by_issuer ON checks (issuer, id);
-CREATE INDEX checks_by_card ON checks (card, time);
+CREATE INDEX checks_by_card ON checks (card, id);
+CREATE INDEX checks_fresh ON checks (card, time) WHERE fresh = 1;
 CREATE INDEX checks_by_time ON checks (time);
 CREATE INDEX checks_for_charts ON checks (issuer, time, code);
 CREATE INDEX checks_recorded ON checks (card, counter) WHERE code = 'recorded';
-CREATE INDEX checks_placed ON checks (card, id) WHERE placed = 1;
+CREATE INDEX checks_placed ON checks (card, id) WHERE placed = 1 AND fresh = 1;
 
 -- Counters that a card used and nobody recorded, by the tap that skipped them. It is evidence for as long as the card lives.
 CREATE TABLE skipped (
