@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -78,14 +77,15 @@ func (a *app) openServed(ctx context.Context, p place, trust trustFlags) (*book,
 func stateFolder(env func(string) string, job string) (string, error) {
 	base := env("XDG_STATE_HOME")
 	if !filepath.IsAbs(base) {
-		home, given := env("HOME"), filepath.SplitList(env("STATE_DIRECTORY"))
+		home, err := os.UserHomeDir()
+		given := filepath.SplitList(env("STATE_DIRECTORY"))
 		switch {
-		case len(given) > 0 && (home == "" || home == "/"):
+		case len(given) > 0 && (err != nil || home == "/"):
 			base = given[len(given)-1]
-		case filepath.IsAbs(home):
-			base = filepath.Join(home, ".local", "state")
+		case err != nil:
+			return "", fmt.Errorf("finding the user's state folder: %w", err)
 		default:
-			return "", errors.New("finding the user's state folder: neither XDG_STATE_HOME nor HOME names one")
+			base = filepath.Join(home, ".local", "state")
 		}
 	}
 	folder := filepath.Join(base, "productid", job)
