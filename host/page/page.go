@@ -3,16 +3,18 @@
 //
 // A room keeps its templates beside its handlers and gives them to [New]: each file name.html is a page, whose templates "title" and
 // "main", and if it likes "head", "nav" and "switch", are put into the layout; files that begin with "_" are shared by the room's
-// pages. A template's dot is a [View]: {{.T "key"}} is a text of package words and .Data what the handler passed. New refuses
-// templates that ask for a text that is not there, so a page cannot be sent with one missing.
+// pages (go:embed takes them by all:folder alone). A template's dot is a [View]: {{.T "key"}} is a text of package words and .Data what the handler passed. New refuses
+// templates that ask for a text or a template that is not there, so a page cannot be sent with one missing.
 //
 // Pages hold no script and no style of their own: the site's content security policy allows files only.
 package page
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -40,7 +42,7 @@ type Renderer struct {
 	pages map[string]*template.Template
 }
 
-// New reads the templates. The error says which of them cannot be parsed, or asks for a text that is not there.
+// New reads the templates. The error says which of them cannot be parsed, or asks for what is not there.
 func New(o Options) (*Renderer, error) {
 	o = o.withDefaults()
 	base, err := template.New("layout").Option("missingkey=error").ParseFS(layouts, "layout/*.html")
@@ -67,12 +69,24 @@ func New(o Options) (*Renderer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parsing %s: %w", file, err)
 		}
-		if err := missingTexts(t); err != nil {
+		if err := check(t); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		r.pages[strings.TrimSuffix(path.Base(file), ".html")] = t
 	}
 	return r, nil
+}
+
+// check finds what would else be found by the first reader: what is missing, and what html/template cannot make safe.
+func check(t *template.Template) error {
+	if err := missing(t); err != nil {
+		return err
+	}
+	unsafe := (*template.Error)(nil)
+	if err := t.ExecuteTemplate(io.Discard, "layout.html", nil); errors.As(err, &unsafe) {
+		return err
+	}
+	return nil // without data the rest of it means nothing
 }
 
 func (o Options) withDefaults() Options {

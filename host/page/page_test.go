@@ -109,6 +109,12 @@ func TestTemplateWithoutItsTextIsRefused(t *testing.T) {
 		_, err := New(Options{Templates: files, Assets: assets(t)})
 		assert.ErrorContains(t, err, `"no.such"`, main)
 	}
+	_, err := New(Options{Templates: fstest.MapFS{"x.html": {Data: []byte(`{{define "title"}}{{end}}{{define "main"}}{{if 1}}{{template "no.part"}}{{end}}{{end}}`)}}, Assets: assets(t)})
+	assert.ErrorContains(t, err, `"no.part"`)
+	_, err = New(Options{Templates: fstest.MapFS{"x.html": {Data: []byte(`{{define "title"}}{{end}}`)}}, Assets: assets(t)})
+	assert.ErrorContains(t, err, `"main"`)
+	_, err = New(Options{Templates: fstest.MapFS{"x.html": {Data: []byte(`{{define "title"}}{{end}}{{define "main"}}<a{{if .Data}} data-on="{{else}}>{{end}}{{end}}`)}}, Assets: assets(t)})
+	assert.ErrorContains(t, err, "different contexts")
 	for _, bad := range []string{`{{`, `{{define "main"}}{{nofunc}}{{end}}`} {
 		_, err := New(Options{Templates: fstest.MapFS{"x.html": {Data: []byte(bad)}}, Assets: assets(t)})
 		assert.Error(t, err, bad)

@@ -8,64 +8,75 @@ import (
 	"github.com/productid/productid/host/words"
 )
 
-// missingTexts returns an error that names a text which one of the templates asks for and which is not there. Keys that a template
-// puts together are not seen.
-func missingTexts(t *template.Template) error {
+// missing returns an error that names a text or a template which one of the templates asks for and which is not there. Keys that a
+// template puts together are not seen.
+func missing(t *template.Template) error {
 	known := words.For("", "")
 	for _, one := range t.Templates() {
 		if one.Tree == nil {
 			continue
 		}
-		for _, key := range textKeys(one.Tree.Root) {
+		asked := wants{}
+		asked.of(one.Tree.Root)
+		for _, key := range asked.texts {
 			if !known.Has(key) {
 				return fmt.Errorf("template %q asks for the text %q, and there is none", one.Name(), key)
+			}
+		}
+		for _, name := range asked.templates {
+			if t.Lookup(name) == nil {
+				return fmt.Errorf("template %q asks for the template %q, and there is none", one.Name(), name)
 			}
 		}
 	}
 	return nil
 }
 
-// textKeys returns the constant keys that a part of a template gives to .T and .N.
-func textKeys(n parse.Node) (keys []string) {
+// wants is what a part of a template asks for: the constant keys that it gives to .T and .N, and other templates.
+type wants struct{ texts, templates []string }
+
+func (w *wants) of(n parse.Node) {
 	switch n := n.(type) {
 	case *parse.ListNode:
 		if n == nil {
-			return nil
+			return
 		}
 		for _, child := range n.Nodes {
-			keys = append(keys, textKeys(child)...)
+			w.of(child)
 		}
 	case *parse.ActionNode:
-		return textKeys(n.Pipe)
+		w.of(n.Pipe)
 	case *parse.TemplateNode:
-		return textKeys(n.Pipe)
+		w.templates = append(w.templates, n.Name)
+		w.of(n.Pipe)
 	case *parse.IfNode:
-		return branchKeys(n.BranchNode)
+		w.branch(n.BranchNode)
 	case *parse.RangeNode:
-		return branchKeys(n.BranchNode)
+		w.branch(n.BranchNode)
 	case *parse.WithNode:
-		return branchKeys(n.BranchNode)
+		w.branch(n.BranchNode)
 	case *parse.PipeNode:
 		if n == nil {
-			return nil
+			return
 		}
 		for _, c := range n.Cmds {
-			keys = append(keys, commandKeys(c)...)
+			w.command(c)
 		}
 	}
-	return keys
 }
 
-func branchKeys(n parse.BranchNode) []string {
-	return append(append(textKeys(n.Pipe), textKeys(n.List)...), textKeys(n.ElseList)...)
+func (w *wants) branch(n parse.BranchNode) {
+	w.of(n.Pipe)
+	w.of(n.List)
+	w.of(n.ElseList)
 }
 
-func commandKeys(c *parse.CommandNode) (keys []string) {
+func (w *wants) command(c *parse.CommandNode) {
 	for _, arg := range c.Args {
-		keys = append(keys, textKeys(arg)...)
+		w.of(arg)
 	}
 	if len(c.Args) < 2 {
-		return keys
+		return
 	}
 	var called []string
 	switch f := c.Args[0].(type) {
@@ -76,7 +87,6 @@ func commandKeys(c *parse.CommandNode) (keys []string) {
 	}
 	key, constant := c.Args[1].(*parse.StringNode)
 	if len(called) > 0 && constant && (called[len(called)-1] == "T" || called[len(called)-1] == "N") {
-		keys = append(keys, key.Text)
+		w.texts = append(w.texts, key.Text)
 	}
-	return keys
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -134,8 +135,18 @@ func (tab *Tab) WaitText(text string) {
 	tab.must("quoting", err)
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	_, err = chromedp.Run(ctx, chromedp.Poll[bool](fmt.Sprintf(`document.body && document.body.innerText.includes(%s)`, quoted)))
-	tab.must(fmt.Sprintf("waiting for the text %q", text), err)
+	// A page that is being left cannot be asked, so an error is asked again as well.
+	shows := fmt.Sprintf(`Boolean(document.body && document.body.innerText.includes(%s))`, quoted)
+	for found := false; !found; {
+		found, err = chromedp.Run(ctx, chromedp.Evaluate[bool](shows))
+		if ctx.Err() != nil {
+			tab.must(fmt.Sprintf("waiting for the text %q", text), ctx.Err())
+		}
+		if !found || err != nil {
+			found = false
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
 }
 
 // Click clicks the element that a CSS selector finds.

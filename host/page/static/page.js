@@ -10,10 +10,12 @@ const localForms = {
 };
 
 function localise(root) {
+  const lang = document.documentElement.lang;
+  const reader = navigator.languages.find((one) => one.split("-")[0] === lang) ?? lang;
   for (const time of root.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.getTime())) {
-      time.textContent = at.toLocaleString(document.documentElement.lang, localForms[time.dataset.local]);
+      time.textContent = at.toLocaleString(reader, localForms[time.dataset.local]);
     }
   }
 }
@@ -45,43 +47,47 @@ async function ask(form) {
   }
 }
 
-// The answer takes the page's place; where there is none, what the page says to readers without scripts comes back with its button.
-async function replaceBy(answer) {
+// The answer takes the page's place. It is false where there is none to be shown.
+async function showAnswer(answer) {
   if (answer === null) {
-    document.documentElement.classList.remove("js");
-    return;
+    return false;
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const main = page.getElementById("main");
   if (main === null) {
-    document.documentElement.classList.remove("js");
-    return;
+    return false;
   }
   document.title = page.title;
   document.getElementById("main").replaceWith(document.adoptNode(main));
-  settle(false);
+  localise(main);
   const heading = main.querySelector("h1");
   if (heading !== null) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
   }
-  const onward = main.querySelector("a[data-onward]");
-  if (onward !== null) {
-    location.assign(onward.href);
+  const goOn = main.querySelector("a[data-go-on]");
+  if (goOn !== null) {
+    location.assign(goOn.href);
   }
+  return answer.ok;
 }
 
-function settle(first) {
-  localise(document);
-  const form = document.querySelector("form[data-at-once]");
-  if (form === null) {
-    return;
+const atOnce = () => document.querySelector("form[data-at-once]");
+
+// What the page wants asked is asked; and what its answer wants asked, where the first could only look. When all that came to
+// nothing, the page shows what readers without scripts see, with a button: from then on they decide.
+async function askAtOnce() {
+  if (document.prerendering) {
+    await new Promise((done) => document.addEventListener("prerenderingchange", done, { once: true }));
   }
-  if (first) {
-    ask(form).then(replaceBy);
-    return;
+  for (let round = 0; round < 2 && atOnce() !== null; round++) {
+    if (!(await showAnswer(await ask(atOnce())))) {
+      break;
+    }
   }
-  document.documentElement.classList.remove("js"); // asked often enough: the reader decides when to ask again
+  if (atOnce() !== null) {
+    document.documentElement.classList.remove("js");
+  }
 }
 
 // A second press while the first is on its way would only be answered alike.
@@ -103,4 +109,7 @@ addEventListener("pageshow", () => {
   }
 });
 
-document.addEventListener("DOMContentLoaded", () => settle(true));
+document.addEventListener("DOMContentLoaded", () => {
+  localise(document);
+  askAtOnce();
+});
