@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"host/api":     6,
 	"host/console": 7, "host/vectors": 7, "host/serve": 7, "host/demo": 7,
 	"host/office":   6,
+	"host/web":      6,
 	"cmd/productid": 8,
 }
 
