@@ -96,7 +96,7 @@ func (v *visit) answer(f desk.Finding) answer {
 	if a.Good && code != validation.Valid { // praise comes after the answer
 		a.Product = goodsOf(v.speak, f.Product)
 	}
-	if f.Card != nil {
+	if f.Card != nil && code != validation.BadSignature { // whose certificate would it be?
 		a.Certificate = "/c/" + f.Card.ID.String()
 	}
 	a.Report = reportForm{Code: string(code), Open: a.Tone == page.Bad}
