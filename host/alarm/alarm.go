@@ -102,7 +102,7 @@ type Watch struct {
 	db       *store.DB
 	writer   *store.Writer[Observation, kept]
 
-	insert, rate *sql.Stmt
+	insert, rate, place, use *sql.Stmt // of the tap path
 }
 
 // Open opens or creates the database, which is named as for store.Open, and whose errors are those.
@@ -119,11 +119,10 @@ func Open(ctx context.Context, name string, o Options) (*Watch, error) {
 	if w.db, err = store.Open(ctx, name, store.Options{Migrations: files, Schema: schema}); err != nil {
 		return nil, fmt.Errorf("opening alarms: %w", err)
 	}
-	if w.insert, err = w.db.Prepare(ctx, insertCheck); err == nil {
-		w.rate, err = w.db.Prepare(ctx, selectRate)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening alarms: %w", store.Explain(err)), w.db.Close())
+	for statement, text := range map[**sql.Stmt]string{&w.insert: insertCheck, &w.rate: selectRate, &w.place: selectPlace, &w.use: selectUse} {
+		if *statement, err = w.db.Prepare(ctx, text); err != nil {
+			return nil, errors.Join(fmt.Errorf("opening alarms: %w", store.Explain(err)), w.db.Close())
+		}
 	}
 	w.writer = store.NewWriter(w.db, w.observe)
 	return w, nil

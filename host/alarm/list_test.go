@@ -3,6 +3,7 @@ package alarm
 import (
 	"context"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +202,18 @@ func FuzzReport(f *testing.F) {
 		list, _, err := w.Reports(context.Background(), Filter{Issuer: acme, N: 1})
 		require.NoError(t, err)
 		require.Equal(t, []string{text, contact, code}, []string{list[0].Text, list[0].Contact, list[0].Code})
+	})
+}
+
+// A cursor is a number in its one form.
+func FuzzParseID(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := parseID(text)
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			return
+		}
+		require.Equal(t, text, strconv.FormatInt(n, 10))
+		require.GreaterOrEqual(t, n, int64(0))
 	})
 }

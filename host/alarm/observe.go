@@ -69,6 +69,9 @@ const (
 	// A card that is hammered with one URL costs no more than this many rows to look at.
 	selectRate = `SELECT count(DISTINCT counter) FROM
 		(SELECT counter FROM checks WHERE card = $1 AND time > $2 AND fresh = 1 ORDER BY time DESC LIMIT 200) AS newest`
+	selectPlace = `SELECT latitude, longitude, place, time FROM checks
+		WHERE card = $1 AND placed = 1 AND fresh = 1 ORDER BY id DESC LIMIT 1`
+	selectUse = "SELECT network, time FROM checks WHERE card = $1 AND counter = $2 AND code = 'recorded' ORDER BY time LIMIT 1"
 )
 
 // batch is one transaction that keeps checks.
@@ -199,8 +202,7 @@ func (b *batch) lookForTwoPlaces(o Observation) error {
 	}
 	var latitude, longitude, at int64
 	var name string
-	row := b.tx.QueryRowContext(b.ctx, `SELECT latitude, longitude, place, time FROM checks
-		WHERE card = $1 AND placed = 1 AND fresh = 1 ORDER BY id DESC LIMIT 1`, o.Card.ID[:])
+	row := b.tx.StmtContext(b.ctx, b.place).QueryRowContext(b.ctx, o.Card.ID[:])
 	if err := row.Scan(&latitude, &longitude, &name, &at); errors.Is(err, sql.ErrNoRows) {
 		return nil
 	} else if err != nil {
@@ -230,8 +232,7 @@ func (b *batch) lookForUsedURL(o Observation, network []byte) error {
 	}
 	var user []byte
 	var at int64
-	row := b.tx.QueryRowContext(b.ctx, "SELECT network, time FROM checks WHERE card = $1 AND counter = $2 AND code = 'recorded' ORDER BY time LIMIT 1",
-		o.Card.ID[:], int64(o.Verdict.Counter))
+	row := b.tx.StmtContext(b.ctx, b.use).QueryRowContext(b.ctx, o.Card.ID[:], int64(o.Verdict.Counter))
 	if err := row.Scan(&user, &at); errors.Is(err, sql.ErrNoRows) {
 		return nil
 	} else if err != nil {

@@ -78,3 +78,21 @@ func checkIssued(t *testing.T, s *Service, scheme, host, path, query, fragment s
 	_, err = s.read(tokens[0])
 	require.NoError(t, err)
 }
+
+// Whatever the text: an origin that is read is one that reads back as itself, and nothing that a URL could hide behind it.
+func FuzzOrigin(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		origin, err := parseOrigin(text)
+		if err != nil {
+			require.ErrorIs(t, err, ErrBadTarget)
+			return
+		}
+		again, err := parseOrigin(origin)
+		require.NoError(t, err)
+		require.Equal(t, origin, again)
+		u, err := url.Parse(origin + "/path")
+		require.NoError(t, err)
+		require.Equal(t, []string{"https", "/path"}, []string{u.Scheme, u.Path})
+		require.Equal(t, strings.ToLower(origin), "https://"+u.Host)
+	})
+}
