@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -23,6 +24,9 @@ const callback = "https://id.example.com/office/signin/callback"
 
 // newProvider starts zitadel's OpenID provider with the storage of its example: it knows test-user and test-user2.
 func newProvider(t *testing.T) identity.Provider {
+	log := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // it logs each request
+	t.Cleanup(func() { slog.SetDefault(log) })
 	var handler http.Handler
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.Close)

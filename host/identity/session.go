@@ -39,23 +39,21 @@ const (
 )
 
 // newSessions sets scs up: it draws tokens, hashes them, and writes cookies. Ages are ours, by our clock and in the database,
-// because scs would write at each request, and so bring back a session that was ended while the request lasted.
+// because scs would write at each request, and so bring back a session that was ended while the request lasted. It is not made by
+// scs.New, whose store in memory would leave a goroutine running.
 func (i *Identity) newSessions() *scs.SessionManager {
-	s := scs.New()
-	s.Store = &sessionStore{i}
-	s.Codec = codec{}
-	s.HashTokenInStore = true
-	s.Lifetime = i.o.Lifetime
-	s.ErrorFunc = i.o.Fail
-	if s.ErrorFunc == nil {
-		s.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) {
+	fail := i.o.Fail
+	if fail == nil {
+		fail = func(w http.ResponseWriter, _ *http.Request, _ error) {
 			http.Error(w, "Nobody can be signed in right now. Try again in a moment.", http.StatusServiceUnavailable)
 		}
 	}
-	s.Cookie.Name, s.Cookie.Secure = CookieName(i.scheme())
-	s.Cookie.HttpOnly, s.Cookie.SameSite, s.Cookie.Path = true, http.SameSiteLaxMode, "/"
-	s.Cookie.Persist = false // how long it lasts is decided here; the browser need not remember it
-	return s
+	name, secure := CookieName(i.scheme())
+	return &scs.SessionManager{
+		Store: &sessionStore{i}, Codec: codec{}, HashTokenInStore: true, Lifetime: i.o.Lifetime, ErrorFunc: fail,
+		// Without an age: how long a session lasts is decided here.
+		Cookie: scs.SessionCookie{Name: name, Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, Path: "/"},
+	}
 }
 
 // CookieName returns what the session's cookie is called where the service is reached by that scheme, and whether it is a secure

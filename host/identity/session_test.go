@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -274,4 +275,16 @@ func TestOriginsWhereNobodySignsInAreRefused(t *testing.T) {
 	name, secure := identity.CookieName("http")
 	assert.Equal(t, "productid", name)
 	assert.False(t, secure)
+}
+
+// TestClosedIsGone: nothing runs on behind an Identity that was closed.
+func TestClosedIsGone(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		o, _ := options(t, "https://id.example.com")
+		i, err := identity.Open(t.Context(), filepath.Join(t.TempDir(), "identity.db"), o)
+		require.NoError(t, err)
+		require.NoError(t, i.Close())
+	}
+	assert.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, 10*time.Second, 10*time.Millisecond)
 }

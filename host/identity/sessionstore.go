@@ -91,19 +91,17 @@ func (s *sessionStore) DeleteCtx(ctx context.Context, hash string) error {
 	})
 }
 
-// Find, Commit and Delete are the same without a context; scs calls those with one.
-
-// Find is FindCtx.
+// Find is FindCtx, for scs's interface: where there is a method with a context scs calls that.
 func (s *sessionStore) Find(hash string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), hash)
 }
 
-// Commit is CommitCtx.
+// Commit is CommitCtx, likewise.
 func (s *sessionStore) Commit(hash string, b []byte, expires time.Time) error {
 	return s.CommitCtx(context.Background(), hash, b, expires)
 }
 
-// Delete is DeleteCtx.
+// Delete is DeleteCtx, likewise.
 func (s *sessionStore) Delete(hash string) error { return s.DeleteCtx(context.Background(), hash) }
 
 // codec hands rows to scs; nothing goes back.
