@@ -12,6 +12,7 @@ import (
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
 )
@@ -23,31 +24,56 @@ type office struct {
 	issuer   channel.ID
 }
 
-// openOffice opens people and keys beside the registry. Nobody signs in by a command line, so it needs no address.
-func (a *app) openOffice(ctx context.Context) (*office, error) {
+// openOffice opens people and keys beside the registry, for the issuer that --issuer means or, with test, for the sandbox's, which is
+// made where there is none. Nobody signs in by a command line, so it needs no address.
+func (a *app) openOffice(ctx context.Context, test bool) (*office, error) {
 	h, err := a.openHouse(ctx, existing)
 	if err != nil {
 		return nil, err
 	}
 	o := &office{house: h}
-	var issuer secrets.Issuer
-	if issuer, err = h.issuerOf(ctx, a.flags.issuer); err == nil {
-		o.issuer = issuer.Author().Channel()
-		o.identity, err = a.openIdentity(ctx, h)
-	}
-	if err != nil {
+	if err := a.furnish(ctx, o, test); err != nil {
 		h.Close()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (a *app) openIdentity(ctx context.Context, h *house) (*identity.Identity, error) {
+func (a *app) furnish(ctx context.Context, o *office, test bool) error {
 	p, err := a.ledgerPlace()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return identity.Open(ctx, a.roomName(p, "identity"), identity.Options{Master: h.secrets.Master, Now: time.Now, Random: rand.Reader})
+	var issuer secrets.Issuer
+	if test {
+		o.issuer, err = a.sandboxIssuer(ctx, p, o.house)
+	} else if issuer, err = o.issuerOf(ctx, a.flags.issuer); err == nil {
+		o.issuer, test = issuer.Author().Channel(), issuer.Sandbox
+	}
+	if err != nil {
+		return err
+	}
+	o.identity, err = identity.Open(ctx, a.roomName(p, "identity"), identity.Options{
+		Master: o.secrets.Master, Now: time.Now, Random: rand.Reader,
+		IsTest: func(context.Context, channel.ID) bool { return test }, // of the one issuer that is meant
+	})
+	return err
+}
+
+// sandboxIssuer is the issuer of test cards.
+func (a *app) sandboxIssuer(ctx context.Context, p place, h *house) (channel.ID, error) {
+	safe, err := a.safe(ctx)
+	if err != nil {
+		return channel.ID{}, err
+	}
+	s, err := sandbox.Open(ctx, a.roomName(p, "sandbox"), sandbox.Options{
+		Ledger: h.ledger, List: h.ledger, Registry: h.registry, Authors: h.authors, Safe: safe, Now: time.Now, Random: rand.Reader,
+	})
+	if err != nil {
+		return channel.ID{}, err
+	}
+	defer s.Close() // what it made is durable
+	return s.Issuer(ctx)
 }
 
 // roomName is where a room keeps what is its own: beside the log where several processes share that, else in the data folder.

@@ -60,7 +60,7 @@ func (a *app) keysAPICreate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "create", Short: "Make an API key, and print its token this once",
 		Long: `Makes a key for the issuer. The token is the key: who has it may do what the scopes say until it expires or is revoked. Test
-keys belong to the sandbox issuer, whose cards are software.`,
+keys belong to the sandbox issuer, whose cards are software and prove nothing; it is made with the first of them.`,
 		Example: `  productid keys api create --name "web shop" --scope taps:record --scope cards:read --expires 90d`,
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -78,7 +78,7 @@ keys belong to the sandbox issuer, whose cards are software.`,
 			if i := slices.IndexFunc(order.Scopes, func(s identity.Scope) bool { return !slices.Contains(identity.Scopes(), s) }); i >= 0 || len(scopes) == 0 {
 				return console.Misuse("making an API key", "a key needs scopes, and only those that there are", "give --scope, once for each of: "+scopeList())
 			}
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), test)
 			if err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ keys belong to the sandbox issuer, whose cards are software.`,
 	c.Flags().StringVar(&name, "name", "", "what the key is called, so that people know it again")
 	c.Flags().StringArrayVar(&scopes, "scope", nil, "what it is for; may be repeated")
 	c.Flags().StringVar(&expires, "expires", "365d", "how long it is good: days (90d), hours (12h), or never")
-	c.Flags().BoolVar(&test, "test", false, "make a test key of the sandbox issuer")
+	testFlag(c, &test)
 	return c
 }
 
@@ -118,13 +118,14 @@ func (a *app) createKey(c *cobra.Command, o *office, order identity.KeyOrder) er
 }
 
 func (a *app) keysAPIList() *cobra.Command {
-	return &cobra.Command{
+	var test bool
+	c := &cobra.Command{
 		Use: "list", Short: "List the issuer's API keys",
 		Long:    `Lists the keys of the issuer, the newest first, also those that expired or were revoked. Nobody can be shown a token again.`,
 		Example: "  productid keys api list --issuer \"Bell GmbH\"",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), test)
 			if err != nil {
 				return err
 			}
@@ -145,6 +146,12 @@ func (a *app) keysAPIList() *cobra.Command {
 			})
 		},
 	}
+	testFlag(c, &test)
+	return c
+}
+
+func testFlag(c *cobra.Command, test *bool) {
+	c.Flags().BoolVar(test, "test", false, "test keys, of the sandbox issuer")
 }
 
 func keyState(k identity.Key, now time.Time) string {
@@ -160,13 +167,14 @@ func keyState(k identity.Key, now time.Time) string {
 }
 
 func (a *app) keysAPIRevoke() *cobra.Command {
-	return &cobra.Command{
+	var test bool
+	c := &cobra.Command{
 		Use: "revoke ID", Short: "Revoke an API key, at once and for good",
 		Long:    `Ends a key of the issuer: the next request with it is refused, by every process of the service.`,
 		Example: "  productid keys api revoke abcdefghijklmnop",
 		Args:    arguments(1, 1, "a key's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), test)
 			if err != nil {
 				return err
 			}
@@ -193,4 +201,6 @@ func (a *app) keysAPIRevoke() *cobra.Command {
 			})
 		},
 	}
+	testFlag(c, &test)
+	return c
 }

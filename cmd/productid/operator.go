@@ -62,7 +62,7 @@ others do not read. It works where productid serve runs at --base-url with this 
 			if identity.Role(role).Scopes() == nil {
 				return console.Misuse("inviting", fmt.Sprintf("%.40q is no role", role), "give --role owner, operator or auditor")
 			}
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -122,7 +122,7 @@ func (a *app) operatorList() *cobra.Command {
 		Example: "  productid operator list --json",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -175,7 +175,7 @@ stays: invite another first. For who is invited it voids the link.`,
 		Example: "  productid operator remove abcdefghijklmnop",
 		Args:    arguments(1, 1, "the id that productid operator list shows"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o, err := a.openOffice(c.Context())
+			o, err := a.openOffice(c.Context(), false)
 			if err != nil {
 				return err
 			}

@@ -151,7 +151,7 @@ func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) 
 	require.NoError(t, err)
 	w.identity, err = identity.Open(t.Context(), filepath.Join(dir, "identity.db"), identity.Options{
 		Origin: address, Master: own.Master, Now: now,
-		Sandbox: func(context.Context) (channel.ID, error) { return w.sandbox.id, nil },
+		IsTest: func(_ context.Context, issuer channel.ID) bool { return issuer == w.sandbox.id },
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.identity.Close()) })

@@ -9,7 +9,7 @@ func ofPeople() []entry {
 		is(identity.ErrUnknownInvitation, No, "unknown_invitation", "the invitation was used or withdrawn meanwhile", "productid operator list shows who has a role now"),
 		is(identity.ErrLastOwner, No, "last_owner", "the last owner of an issuer stays", "invite another owner first: productid operator invite --role owner"),
 		is(identity.ErrUnknownKey, No, "unknown_key", "the issuer has no API key of this id", "productid keys api list shows them; --issuer says whose"),
-		is(identity.ErrSandboxOnly, Usage, "sandbox_only", "test keys belong to the sandbox issuer, and no others do", "leave --test out for real cards, or name the sandbox issuer with --issuer"),
+		is(identity.ErrSandboxOnly, Usage, "sandbox_only", "test keys belong to the sandbox issuer, and no others do", "give --test for a key of the sandbox issuer, and leave it out for any other"),
 		is(identity.ErrName, Usage, "bad_name", "the name is empty, longer than 100 characters, or holds what cannot be printed", "give a short --name"),
 		is(identity.ErrLifetime, Usage, "bad_lifetime", "an invitation lasts for at most 31 days", "give a shorter --expires"),
 	}

@@ -66,8 +66,9 @@ type Options struct {
 	Master channel.Seed
 	// Providers are the OpenID providers that people may sign in through.
 	Providers []Provider
-	// Sandbox, when set, names the issuer of software cards: the only one that test keys belong to.
-	Sandbox func(context.Context) (channel.ID, error)
+	// IsTest, when set, says whether an issuer's cards are software and prove nothing: test keys are such an issuer's, and no
+	// others are. Without it there are no test keys.
+	IsTest func(context.Context, channel.ID) bool
 	// Fail, when set, answers a request whose session could not be looked up; a plain 503 otherwise.
 	Fail func(http.ResponseWriter, *http.Request, error)
 
@@ -149,6 +150,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Idle <= 0 {
 		o.Idle = time.Hour
+	}
+	if o.IsTest == nil {
+		o.IsTest = func(context.Context, channel.ID) bool { return false }
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 10 * time.Second}

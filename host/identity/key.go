@@ -145,17 +145,7 @@ func checkScopes(asked []Scope) (list []Scope, err error) {
 
 // checkSandbox holds a key against the rule that test keys are the sandbox issuer's, and no other keys are.
 func (i *Identity) checkSandbox(ctx context.Context, k Key) error {
-	if i.o.Sandbox == nil {
-		if k.Test {
-			return ErrSandboxOnly
-		}
-		return nil
-	}
-	sandbox, err := i.o.Sandbox(ctx)
-	if err != nil {
-		return fmt.Errorf("asking for the sandbox issuer: %w", err)
-	}
-	if k.Test != (k.Issuer == sandbox) {
+	if k.Test != i.o.IsTest(ctx, k.Issuer) {
 		return ErrSandboxOnly
 	}
 	return nil

@@ -2,7 +2,6 @@ package identity_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,8 +133,7 @@ func TestOrdersOfKeysAreChecked(t *testing.T) {
 func TestTestKeysBelongToTheSandboxAlone(t *testing.T) {
 	o, _ := options(t, "https://id.example.com")
 	now := sandbox
-	var away error
-	o.Sandbox = func(context.Context) (channel.ID, error) { return now, away }
+	o.IsTest = func(_ context.Context, issuer channel.ID) bool { return issuer == now }
 	i := open(t, filepath.Join(t.TempDir(), "identity.db"), o)
 	test := order(identity.ReadCards, identity.UseSandbox)
 	test.Test = true
@@ -155,10 +153,10 @@ func TestTestKeysBelongToTheSandboxAlone(t *testing.T) {
 	now = bell
 	_, _, err = i.Authenticate(t.Context(), token.Reveal())
 	assert.ErrorIs(t, err, identity.ErrSandboxOnly, "the sandbox is another one now")
-	away = errors.New("ledger is away")
-	_, _, err = i.Authenticate(t.Context(), token.Reveal())
-	assert.ErrorIs(t, err, away)
-	assert.NotErrorIs(t, err, identity.ErrUnknownKey, "nobody knows is not no")
+	test.Test, test.Issuer = true, bell
+	o.IsTest = nil
+	_, _, err = open(t, filepath.Join(t.TempDir(), "identity.db"), o).CreateKey(t.Context(), test)
+	assert.ErrorIs(t, err, identity.ErrSandboxOnly, "there is no sandbox")
 }
 
 func TestNoSecretStandsInTheDatabase(t *testing.T) {

@@ -63,7 +63,7 @@ func options(t testing.TB, origin string) (identity.Options, *clock) {
 	c := newClock()
 	return identity.Options{
 		Origin: u, Master: channel.Seed{7}, Now: c.Now, Random: &locked{r: rand.NewChaCha8([32]byte{3})},
-		Sandbox: func(context.Context) (channel.ID, error) { return sandbox, nil },
+		IsTest: func(_ context.Context, issuer channel.ID) bool { return issuer == sandbox },
 	}, c
 }
 
