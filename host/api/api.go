@@ -81,6 +81,7 @@ func New(o Options) *API {
 	a.registerTaps(h)
 	a.registerCards(h)
 	a.registerSettings(h)
+	a.registerLife(h)
 	a.registerLedger(h)
 	a.registerAlarms(h)
 	a.registerWebhooks(h)

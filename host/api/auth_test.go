@@ -65,6 +65,9 @@ func attempts() map[string]attempt {
 		"removeWebhook":   {identity.ManageWebhooks, http.MethodDelete, ofIssuer("/webhooks/nosuch"), nil},
 		"testWebhook":     {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks/nosuch/test"), nil},
 		"listDeliveries":  {identity.ManageWebhooks, http.MethodGet, ofIssuer("/deliveries"), nil},
+		"revokeCard":      {identity.WriteCards, http.MethodPost, ofCard("/revocation"), body(wire.Revocation{Reason: "stolen"})},
+		"associateCard":   {identity.WriteCards, http.MethodPut, ofCard("/device"), body(wire.Association{Device: "pump-17"})},
+		"getStatusList":   {"", http.MethodGet, ofIssuer("/status-list"), nil},
 		"listActs":        {identity.ReadAudit, http.MethodGet, ofIssuer("/audit"), nil},
 	}
 }

@@ -11,9 +11,11 @@ import (
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/host/validation"
@@ -38,6 +40,7 @@ var statuses = map[string]int{
 	wire.CodeUnknownIssuer:    http.StatusNotFound,
 	wire.CodeUnknownChannel:   http.StatusNotFound,
 	wire.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	wire.CodeElsewhere:        http.StatusConflict,
 	wire.CodeFull:             http.StatusConflict,
 	wire.CodeOvertaken:        http.StatusConflict,
 	wire.CodeMediaType:        http.StatusUnsupportedMediaType,
@@ -86,6 +89,10 @@ func causes() []cause {
 		{redirect.ErrOtherAudience, wire.CodeOtherAudience},
 		{redirect.ErrExpiredToken, wire.CodeExpiredToken},
 		{redirect.ErrUsedToken, wire.CodeUsedToken},
+		{lifecycle.ErrRevoked, string(validation.Revoked)},
+		{lifecycle.ErrMoved, string(validation.Moved)},
+		{lifecycle.ErrNotInService, string(validation.NotInService)},
+		{secrets.ErrElsewhere, wire.CodeElsewhere},
 		{settings.ErrNoService, string(validation.NotInService)},
 		{settings.ErrOvertaken, wire.CodeOvertaken},
 		{bundle.ErrTooLarge, wire.CodeTooLarge},

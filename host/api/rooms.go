@@ -8,6 +8,7 @@ import (
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
@@ -31,6 +32,8 @@ type Rooms struct {
 	Log      Checkpoints // *tlog.Log; nil for a ledger that is no log
 	Registry *registry.Registry
 	Settings *settings.Service
+	// Lifecycle changes what becomes of cards.
+	Lifecycle *lifecycle.Service
 	// Bundle makes a card's bundle, see pkg/bundle.
 	Bundle func(ctx context.Context, id tap.CardID) ([]byte, error)
 	// IsTest tells the sandbox's issuer from the others.
@@ -75,6 +78,7 @@ type Webhooks interface {
 	Endpoints(ctx context.Context, issuer channel.ID) ([]notify.Endpoint, error)
 	RemoveEndpoint(ctx context.Context, issuer channel.ID, id string) error
 	TestEndpoint(ctx context.Context, issuer channel.ID, id string) (notify.Delivery, error)
+	Publish(ctx context.Context, e notify.Event) error
 	Deliveries(ctx context.Context, issuer channel.ID, n int) ([]notify.Delivery, error)
 }
 

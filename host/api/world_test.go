@@ -28,6 +28,7 @@ import (
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
@@ -53,6 +54,7 @@ type world struct {
 	handler  http.Handler
 	api      *api.API
 	ledger   *faulty
+	authors  *secrets.Authors
 	registry *registry.Registry
 	identity *identity.Identity
 	redirect *redirect.Service
@@ -72,8 +74,9 @@ type world struct {
 
 // issuer is one with a card.
 type issuer struct {
-	id   channel.ID
-	card *taptest.Card
+	id    channel.ID
+	card  *taptest.Card
+	chain *recordtest.Chain
 }
 
 // faulty is a ledger whose Submit can be made to fail, before or after the message is stored.
@@ -115,38 +118,50 @@ func newWorld(t testing.TB) *world {
 	for _, name := range []string{"bell", "other", "sandbox"} {
 		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps")})
 	}
-	authors := secrets.NewAuthors(own)
+	w.authors = secrets.NewAuthors(own)
 	dir := t.TempDir()
 	w.registry, err = registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Ledger: w.ledger, Master: own.Master})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.registry.Close()) })
-	w.bell, w.other, w.sandbox = w.begin(authors, "bell"), w.begin(authors, "other"), w.begin(authors, "sandbox")
-	require.NoError(t, w.registry.Sync(t.Context()))
-	w.open(dir, own, authors)
+	w.bell, w.other, w.sandbox = w.begin("bell"), w.begin("other"), w.begin("sandbox")
+	w.open(dir, own)
 	return w
 }
 
 func seed(name string) channel.Seed { return sha256.Sum256([]byte(name)) }
 
 // begin opens an issuer and puts a card of his into service.
-func (w *world) begin(authors *secrets.Authors, name string) issuer {
-	chain, card := recordtest.ChainOf(seed(name)), taptest.NewCard("card of "+name)
-	author, err := authors.Taps(chain.ID(), card.ID())
+func (w *world) begin(name string) issuer {
+	of := issuer{chain: recordtest.ChainOf(seed(name))}
+	of.id = of.chain.ID()
+	require.NoError(w.t, w.ledger.List(w.t.Context(), of.id))
+	w.say(of.chain.Say(recordtest.Body(recordtest.Opened(name))))
+	of.card = w.addCard(of, "card of "+name)
+	return of
+}
+
+// addCard registers a card and puts it into service.
+func (w *world) addCard(of issuer, name string) *taptest.Card {
+	card := taptest.NewCard(name)
+	author, err := w.authors.Taps(of.id, card.ID())
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.ledger.List(w.t.Context(), chain.ID(), author.Channel()))
-	registered := recordtest.Registered(card, chain.ID(), author.Channel())
+	require.NoError(w.t, w.ledger.List(w.t.Context(), author.Channel()))
+	w.say(of.chain.Say(recordtest.Body(recordtest.Registered(card, of.id, author.Channel()))))
 	first, err := author.Sign(channel.Draft{Time: time.Now(), Body: recordtest.Body(recordtest.InService(card.Counter))})
 	require.NoError(w.t, err)
-	for _, m := range []channel.Message{chain.Say(recordtest.Body(recordtest.Opened(name))), chain.Say(recordtest.Body(registered)), first} {
-		_, err := ledger.Record(w.t.Context(), w.ledger, m)
-		require.NoError(w.t, err)
-	}
-	return issuer{chain.ID(), card}
+	w.say(first)
+	require.NoError(w.t, w.registry.Sync(w.t.Context()))
+	return card
+}
+
+func (w *world) say(m channel.Message) {
+	_, err := ledger.Record(w.t.Context(), w.ledger, m)
+	require.NoError(w.t, err)
 }
 
 // open opens the rooms and the API over them.
-func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) {
-	t, now := w.t, func() time.Time { return w.now }
+func (w *world) open(dir string, own secrets.Secrets) {
+	t, authors, now := w.t, w.authors, func() time.Time { return w.now }
 	address, err := url.Parse(base)
 	require.NoError(t, err)
 	w.identity, err = identity.Open(t.Context(), filepath.Join(dir, "identity.db"), identity.Options{
@@ -182,6 +197,8 @@ func (w *world) open(dir string, own secrets.Secrets, authors *secrets.Authors) 
 	w.api = api.New(api.Options{Base: address, Now: now, Limit: w.limit, Rooms: api.Rooms{
 		Desk: d, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: keys{w.identity, w}, Redirect: w.redirect,
 		Faces: w.products, IsTest: isTest, Alarms: w.alarms, Webhooks: unsent{w.notices},
+		Lifecycle: lifecycle.New(lifecycle.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now,
+			ListURL: func(id channel.ID) string { return base + "/v1/issuers/" + id.String() + "/status-list" }}),
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
 	}})
 	w.handler = edge.Handler(http.HandlerFunc(w.withSession), edge.Options{Problem: w.api.Refuse})

@@ -40,6 +40,7 @@ const (
 	CodeUnknownChannel    = "unknown_channel"
 	CodeMethodNotAllowed  = "method_not_allowed"
 	CodeOvertaken         = "overtaken"
+	CodeElsewhere         = "elsewhere"
 	CodeFull              = "full"
 	CodeMediaType         = "unsupported_media_type"
 	CodeTooLarge          = "too_large"
