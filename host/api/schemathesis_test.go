@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/identity"
 )
 
@@ -26,8 +28,13 @@ func TestSchemathesis(t *testing.T) {
 	w := newWorld(t)
 	server := httptest.NewServer(w.handler)
 	defer server.Close()
+	spare := w.addCard(w.sandbox, "to be revoked")
+	w.sandbox.card.Counter += 50 // an alarm, and a report
+	require.Equal(t, http.StatusOK, w.ask(http.MethodPost, "/v1/taps", w.key(w.sandbox, identity.RecordTaps), update(w.sandbox.card.Tap())).Code)
+	_, err := w.alarms.Report(t.Context(), alarm.Report{Issuer: w.sandbox.id, Text: "it came off"})
+	require.NoError(t, err)
 	config := filepath.Join(t.TempDir(), "schemathesis.toml")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, schemathesisConfig, w.sandbox.id, w.sandbox.card.ID(), w.sandbox.id), 0o600))
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, schemathesisConfig, w.sandbox.id, w.sandbox.card.ID(), w.sandbox.id, spare.ID()), 0o600))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
@@ -44,13 +51,20 @@ func TestSchemathesis(t *testing.T) {
 	t.Log(summary)
 }
 
-// schemathesisConfig names what there is, so that requests reach more than a 404. A tap that was made up, an expired token and a key
-// that would have expired already follow the schema and are refused all the same.
+// schemathesisConfig names what there is, so that requests reach more than a 404. A card that was revoked before, a tap that was made
+// up, an expired token and a key that would have expired already follow the schema and are refused all the same.
 const schemathesisConfig = `
 [parameters]
 "path.issuer" = "%s"
 "path.id" = "%s"
 "path.channel" = "%s"
+"path.alarm" = "1"
+"path.report" = "1"
+
+[[operations]]
+include-operation-id = ["revokeCard", "associateCard"]
+parameters = { "path.id" = "%s" }
+checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "410", "422"]
 
 [[operations]]
 include-operation-id = ["tapAction", "verifyRedirect", "createKey", "putCardSettings", "addWebhook"]
