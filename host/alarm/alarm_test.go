@@ -308,8 +308,13 @@ func TestTapsAreToldOnce(t *testing.T) {
 	w.see(1, Verdict{Code: "bad_signature", Counter: 9})
 	w.see(1, Verdict{Code: "already_used", Counter: 7})
 	assert.Len(t, w.told.kinds(notify.TapRefused), 2)
+	w.Revoked(t.Context(), card(1), "stolen", w.now())
+	e = w.told.kinds(notify.CardRevoked)["revoked-"+card(1).ID.String()]
+	assert.Equal(t, []any{acme, w.now()}, []any{e.Issuer, e.Time})
+	assert.JSONEq(t, fmt.Sprintf(`{"card":%q,"reason":"stolen"}`, tap.CardID{1}), string(e.Data))
 	w.told.fail(errors.New("away"))
 	w.see(1, Verdict{Code: "recorded", Counter: 8}) // and nobody's tap fails of it
+	w.Revoked(t.Context(), card(2), "stolen", w.now())
 }
 
 // What could not be told is told later, under the same id; also by a process that finds it after a crash.

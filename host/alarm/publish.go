@@ -55,6 +55,26 @@ func (o Observation) event(check int64) (e notify.Event, is bool, err error) {
 	return e, true, err
 }
 
+// RevokedData is the data of an event notify.CardRevoked.
+type RevokedData struct {
+	Card   tap.CardID `json:"card"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+// Revoked tells that a card was revoked, at the ledger's time of it. As with taps, what is not told now is told never.
+func (w *Watch) Revoked(ctx context.Context, card record.Card, reason string, at time.Time) {
+	if w.Publish == nil {
+		return
+	}
+	data, err := json.Marshal(RevokedData{card.ID, reason})
+	if err == nil {
+		err = w.Publish.Publish(ctx, notify.Event{ID: "revoked-" + card.ID.String(), Kind: notify.CardRevoked, Issuer: card.Issuer, Time: at, Data: data})
+	}
+	if err != nil {
+		w.Log.Warn("a revocation is not told", "card", card.ID, "error", err)
+	}
+}
+
 // The beginnings of the events' ids. What follows is the row's.
 const (
 	alarmEvent  = "alarm-"

@@ -53,6 +53,8 @@ type Options struct {
 	Authors  *secrets.Authors
 	Now      func() time.Time
 	ListURL  func(issuer channel.ID) string // where everybody gets an issuer's status list
+	// Revoked, when set, is called for each card that was revoked here, once that is final, with the ledger's time of it.
+	Revoked func(ctx context.Context, card record.Card, reason string, at time.Time)
 }
 
 // Service changes cards, and lists those that are revoked.
@@ -81,6 +83,11 @@ func (s *Service) Revoke(ctx context.Context, id tap.CardID, reason, by string) 
 		return ledger.Receipt{}, fmt.Errorf("revoking card %v: %w", id, err)
 	}
 	s.renewLists()
+	if s.Revoked != nil {
+		if c, err := s.open(ctx, id); err == nil {
+			s.Revoked(ctx, c.card, reason, r.Time)
+		}
+	}
 	return r, nil
 }
 

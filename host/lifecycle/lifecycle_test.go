@@ -122,8 +122,13 @@ func TestARevokedCardIsRefused(t *testing.T) {
 	w := newWorld(t)
 	c := w.inService("card")
 	url := c.Tap()
+	var told []any
+	w.Revoked = func(_ context.Context, card record.Card, reason string, at time.Time) {
+		told = append(told, card.ID, card.Issuer, reason, at)
+	}
 	r, err := w.Revoke(t.Context(), c.ID(), "stolen in Milano", "anna-id")
 	require.NoError(t, err)
+	assert.Equal(t, []any{c.ID(), w.issuer.ID(), "stolen in Milano", r.Time}, told)
 	assert.Equal(t, ledger.Final, r.Phase)
 	v, err := w.validation.Update(t.Context(), validation.Request{URL: url})
 	require.NoError(t, err)
