@@ -39,8 +39,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -108,6 +110,7 @@ func Open(ctx context.Context, name string, o Options) (*Identity, error) {
 		if err := CheckOrigin(o.Origin); err != nil {
 			return nil, fmt.Errorf("opening identities: %w", err)
 		}
+		o.Origin = asBrowsersSay(o.Origin)
 	}
 	if o.Master == (channel.Seed{}) {
 		return nil, errors.New("opening identities: no master secret")
@@ -165,12 +168,25 @@ func CheckOrigin(u *url.URL) error {
 	switch {
 	case u.Hostname() == "":
 		return fmt.Errorf("%w: it has no host", ErrOrigin)
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		return fmt.Errorf("%w: browsers write the host of %s with xn--", ErrOrigin, u.Redacted())
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("%w: %s is more than scheme, host and path", ErrOrigin, u.Redacted())
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}
 	return fmt.Errorf("%w: %s is neither https:// nor on this machine", ErrOrigin, u.Redacted())
+}
+
+// asBrowsersSay writes an address as a browser writes the origin of a page there (URL Standard section 4.5): without the port that
+// the scheme has anyway, in lower case.
+func asBrowsersSay(u *url.URL) *url.URL {
+	own := *u
+	own.Host = strings.ToLower(u.Host)
+	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; port != "" {
+		own.Host = strings.TrimSuffix(own.Host, port)
+	}
+	return &own
 }
 
 func loopback(host string) bool {

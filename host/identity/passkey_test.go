@@ -320,6 +320,17 @@ func TestPasskeysNeedAHostWithAName(t *testing.T) {
 	}
 }
 
+// TestPasskeysWorkHoweverTheAddressIsWritten: browsers say https://id.example.com for all of these.
+func TestPasskeysWorkHoweverTheAddressIsWritten(t *testing.T) {
+	for _, text := range []string{"https://id.example.com", "https://id.example.com:443", "HTTPS://ID.Example.com/", "https://id.example.com/base"} {
+		o, _ := options(t, text)
+		i := open(t, filepath.Join(t.TempDir(), "identity.db"), o)
+		_, d, _ := enrolled(t, i, identity.Owner, "Ada")
+		_, err := d.login(t, i)
+		assert.NoError(t, err, text)
+	}
+}
+
 func TestPasskeysWorkOnLocalhost(t *testing.T) {
 	o, _ := options(t, "http://localhost:8080")
 	i := open(t, filepath.Join(t.TempDir(), "identity.db"), o)

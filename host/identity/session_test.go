@@ -263,7 +263,7 @@ func TestSignInOutsideOfASessionIsAnError(t *testing.T) {
 }
 
 func TestOriginsWhereNobodySignsInAreRefused(t *testing.T) {
-	for _, text := range []string{"", "http://id.example.com", "ftp://id.example.com", "https://user@id.example.com", "https://id.example.com?x=1", "https://"} {
+	for _, text := range []string{"", "http://id.example.com", "ftp://id.example.com", "https://user@id.example.com", "https://id.example.com?x=1", "https://", "https://bücher.example.com"} {
 		o, _ := options(t, text)
 		_, err := identity.Open(t.Context(), filepath.Join(t.TempDir(), "identity.db"), o)
 		assert.ErrorIs(t, err, identity.ErrOrigin, text)
