@@ -72,8 +72,12 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 	case err != nil:
 		return cannotListen("serving on "+f.address(), err)
 	}
+	served, err := a.servedHouse(ctx, h)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	o := serve.Options{
-		House: a.servedHouse(h), Listener: listener, Base: f.base(listener.Addr()), BehindProxy: f.behindProxy, Rate: f.rate,
+		House: served, Listener: listener, Base: f.base(listener.Addr()), BehindProxy: f.behindProxy, Rate: f.rate,
 		Jobs: jobs, Log: a.log, AllowPrivateWebhooks: f.privateHooks,
 	}
 	if o.Providers, err = f.providers(); err != nil {
@@ -99,9 +103,14 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 }
 
 // servedHouse is the installation as the service sees it.
-func (a *app) servedHouse(h *house) serve.House {
-	p, _ := a.ledgerPlace() // it is open, so its name could be read
+func (a *app) servedHouse(ctx context.Context, h *house) (serve.House, error) {
+	p, err := a.ledgerPlace()
+	if err != nil {
+		return serve.House{}, err
+	}
+	safe, err := a.safe(ctx)
 	s := serve.House{
+		Safe:   safe,
 		Ledger: h.ledger, List: h.ledger, Log: h.ledger.log, Registry: h.registry, Validation: h.validation, Authors: h.authors, Master: h.secrets.Master,
 		Store: func(room string) string { return a.roomName(p, room) },
 		Bundle: func(ctx context.Context, card tap.CardID) ([]byte, error) {
@@ -109,9 +118,11 @@ func (a *app) servedHouse(h *house) serve.House {
 		},
 	}
 	for _, i := range h.secrets.Issuers {
-		s.Issuers = append(s.Issuers, i.Author().Channel())
+		if !i.Sandbox { // nobody owns that
+			s.Issuers = append(s.Issuers, i.Author().Channel())
+		}
 	}
-	return s
+	return s, err
 }
 
 // serviceJobs are what takes the log's checkpoints to others. end is to be called when they have ended.

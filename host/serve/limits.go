@@ -23,6 +23,10 @@ const (
 	recordRate   = 1
 	recordBurst  = 60
 	networkBurst = 10 // times the rate
+	reportRate   = 1.0 / 60
+	reportBurst  = 5
+	bundleRate   = 0.2 // a bundle reads and proves all that the ledger holds of a card
+	bundleBurst  = 10
 )
 
 func newLimits(rate float64, now func() time.Time) limits {
@@ -32,12 +36,19 @@ func newLimits(rate float64, now func() time.Time) limits {
 	return limits{
 		"net": limiter(rate, int(networkBurst*rate)), "key": limiter(apiKeyRate, apiKeyBurst),
 		"look": limiter(lookRate, lookBurst), "record": limiter(recordRate, recordBurst),
+		"report": limiter(reportRate, reportBurst), "bundle": limiter(bundleRate, bundleBurst),
 	}
 }
 
-// allow is the Limit of the rooms. A key begins with its kind: "net:", "key:", "look" with a card and a network, "record" with a card.
+// allow is the Limit of the rooms. A key begins with its kind: "net" with a network, "key" with an API key, "look" with a card and a
+// network, "record" with a card, "report" and "bundle" with a network. What is of none of these is limited as requests of a network are.
 func (l limits) allow(key string) (retryAfter time.Duration, ok bool) {
-	kind, _, _ := strings.Cut(strings.Replace(key, ":", " ", 1), " ")
+	kind, _, _ := strings.Cut(strings.Map(func(r rune) rune {
+		if r == ':' || r == '/' {
+			return ' '
+		}
+		return r
+	}, key), " ")
 	limiter, known := l[kind]
 	if !known {
 		limiter = l["net"]

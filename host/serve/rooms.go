@@ -5,15 +5,20 @@ import (
 	"errors"
 
 	"github.com/productid/productid/host/alarm"
+	"github.com/productid/productid/host/api"
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
+	"github.com/productid/productid/host/office"
 	"github.com/productid/productid/host/page"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // redirectSeed names the key that signs the tokens of visitors who are sent on. It follows from the installation's master, so that every
@@ -29,7 +34,11 @@ type rooms struct {
 	alarm    *alarm.Watch
 	audit    *audit.Log
 	settings *settings.Service
+	sandbox  *sandbox.Sandbox
+	life     *lifecycle.Service
 	desk     *desk.Desk
+	api      *api.API
+	office   *office.Office
 	assets   *page.Assets
 
 	jobs    []Job
@@ -40,7 +49,7 @@ type rooms struct {
 func openRooms(ctx context.Context, s *Service) (_ *rooms, err error) {
 	r := &rooms{}
 	for _, open := range []func(context.Context, *Service) error{
-		r.openPeople, r.openProducts, r.openRedirect, r.openNotices, r.openDesk, r.openPages,
+		r.openSandbox, r.openPeople, r.openProducts, r.openRedirect, r.openNotices, r.openDesk, r.openPages,
 	} {
 		if err := open(ctx, s); err != nil {
 			return nil, errors.Join(err, r.close())
@@ -64,9 +73,28 @@ func (r *rooms) opened(name string, closing func() error, answers func(context.C
 	r.checks = append(r.checks, check{name, answers})
 }
 
+func (r *rooms) openSandbox(ctx context.Context, s *Service) error {
+	h := s.House
+	template, err := tap.PlainTemplate("https://" + s.Base.Host + "/t") // as a card's are, also where the service is tried out by http
+	if err != nil {
+		return err
+	}
+	r.sandbox, err = sandbox.Open(ctx, h.Store("sandbox"), sandbox.Options{
+		Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Safe: h.Safe, Template: template, Now: s.Now, Random: s.Random,
+	})
+	if err != nil {
+		return err
+	}
+	r.opened("sandbox", r.sandbox.Close, func(ctx context.Context) error {
+		_, err := r.sandbox.Cards(ctx)
+		return err
+	})
+	return nil
+}
+
 func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
 	r.people, err = identity.Open(ctx, s.House.Store("identity"), identity.Options{
-		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, Now: s.Now, Random: s.Random,
+		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, Sandbox: r.sandbox.Issuer, Now: s.Now, Random: s.Random,
 	})
 	if err != nil {
 		return err
@@ -129,14 +157,54 @@ func (r *rooms) openDesk(_ context.Context, s *Service) error {
 	h := s.House
 	r.audit = audit.New(audit.Options{Ledger: h.Ledger, List: h.List, Authors: h.Authors, Now: s.Now, Random: s.Random})
 	r.settings = settings.New(settings.Options{Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now, Random: s.Random})
+	r.life = lifecycle.New(lifecycle.Options{
+		Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now,
+		ListURL: func(issuer channel.ID) string {
+			return s.Base.JoinPath("v1", "issuers", issuer.String(), "status-list").String()
+		},
+	})
 	r.desk = desk.New(desk.Options{
 		Validation: h.Validation, Registry: h.Registry, Settings: r.settings, Ledger: h.Ledger, Authors: h.Authors, Product: r.products, Redirect: r.redirect,
-		Observe: s.observe, Limit: s.limits.allow, Now: s.Now, Log: s.Log,
+		Observe: s.observe, IsTest: r.sandbox.IsTest, Limit: s.limits.allow, Now: s.Now, Log: s.Log,
 	})
+	r.api = api.New(api.Options{Base: s.Base, Limit: s.limits.allow, Now: s.Now, Logger: s.Log, Rooms: api.Rooms{
+		Desk: r.desk, Keys: r.people, Audit: r.audit, Redirect: r.redirect, Faces: r.products, Webhooks: r.notify, Alarms: r.alarm,
+		Ledger: h.Ledger, Log: r.checkpoints(s), Registry: h.Registry, Settings: r.settings, Bundle: h.Bundle, IsTest: r.sandbox.IsTest,
+	}})
 	return nil
 }
 
-func (r *rooms) openPages(context.Context, *Service) (err error) {
-	r.assets, err = page.NewAssets()
+// checkpoints is nil, and no nil log, where the ledger is no log of ours.
+func (r *rooms) checkpoints(s *Service) api.Checkpoints {
+	if s.House.Log == nil {
+		return nil
+	}
+	return s.House.Log
+}
+
+// openPages makes what people see.
+func (r *rooms) openPages(_ context.Context, s *Service) (err error) {
+	if r.assets, err = page.NewAssets(office.Static()); err != nil {
+		return err
+	}
+	h := s.House
+	r.office, err = office.New(office.Options{
+		Origin: s.Base, People: r.people, Registry: h.Registry, Ledger: h.Ledger, Settings: r.settings, Authors: h.Authors, Lifecycle: lives{r.life},
+		Products: r.products, Alarms: r.alarm, Notices: r.notify, Audit: r.audit, Assets: r.assets, Now: s.Now, Log: s.Log,
+		Sandbox: func(issuer channel.ID) bool { return r.sandbox.IsTest(context.Background(), issuer) },
+	})
+	return err
+}
+
+// lives is the lifecycle for those who need no receipt.
+type lives struct{ *lifecycle.Service }
+
+func (l lives) Revoke(ctx context.Context, id tap.CardID, reason, by string) error {
+	_, err := l.Service.Revoke(ctx, id, reason, by)
+	return err
+}
+
+func (l lives) Associate(ctx context.Context, id tap.CardID, device, by string) error {
+	_, err := l.Service.Associate(ctx, id, device, by)
 	return err
 }

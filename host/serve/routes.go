@@ -1,14 +1,16 @@
 package serve
 
 import (
-	"mime"
+	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/tiles"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/page"
-	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/secrets"
+	"github.com/productid/productid/pkg/channel"
 )
 
 // routes is which room answers what.
@@ -20,6 +22,12 @@ func (s *Service) routes() http.Handler {
 	mux.Handle("GET /static/", s.rooms.assets)
 	mux.Handle("GET /image/{hash}", page.Images(s.rooms.products, s.Log))
 	mux.Handle("GET /.well-known/jwks.json", forEverybody(http.HandlerFunc(s.jwks)))
+	mux.Handle("GET /v1/issuers/{issuer}/status-list", forEverybody(s.limited(http.HandlerFunc(s.statusList))))
+	mux.Handle("/v1/", s.withSessions(s.rooms.api))
+	mux.Handle("GET /openapi.json", forEverybody(s.rooms.api))
+	operators := s.limited(s.withSessions(s.rooms.office))
+	mux.Handle("/office", operators)
+	mux.Handle("/office/", operators)
 	if s.House.Log != nil {
 		mux.Handle("/log/", forEverybody(http.StripPrefix("/log", tiles.NewHandler(s.House.Log))))
 	}
@@ -47,11 +55,24 @@ func forEverybody(h http.Handler) http.Handler {
 	})
 }
 
-// bodyLimit is that of a form with a picture, for operators, and nothing special for the rest.
-func bodyLimit(r *http.Request) int64 {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && kind == "multipart/form-data" && strings.HasPrefix(r.URL.Path, "/office/") {
-		return product.MaxUpload + edge.MaxBody
+// statusList is an issuer's list of revoked cards, for everybody.
+func (s *Service) statusList(w http.ResponseWriter, r *http.Request) {
+	issuer, err := channel.ParseID(r.PathValue("issuer"))
+	if err != nil {
+		http.NotFound(w, r)
+		return
 	}
-	return 0
+	list, err := s.rooms.life.StatusList(r.Context(), issuer)
+	switch {
+	case errors.Is(err, registry.ErrUnknownIssuer), errors.Is(err, secrets.ErrElsewhere):
+		http.NotFound(w, r)
+	case err != nil:
+		s.Log.WarnContext(r.Context(), "there is no status list now", "id", edge.RequestID(r.Context()), "error", err)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "the ledger does not answer now", http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", lifecycle.MediaStatusList)
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		_, _ = w.Write(list)
+	}
 }

@@ -31,7 +31,9 @@ import (
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/notify"
+	"github.com/productid/productid/host/office"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/channel"
@@ -48,6 +50,7 @@ type House struct {
 	Validation *validation.Service
 	Authors    *secrets.Authors
 	Master     channel.Seed
+	Safe       sandbox.Safe // where the installation's secrets are
 	// Issuers are those that the installation has the secrets of, and that people work for.
 	Issuers []channel.ID
 	// Store names the database of a room, as for store.Open.
@@ -128,7 +131,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	}
 	s.ready.checks = s.checks()
 	s.handler = edge.Handler(s.routes(), edge.Options{
-		BehindProxy: s.BehindProxy, Secure: s.Base.Scheme == "https", Origins: []string{s.Base.Scheme + "://" + s.Base.Host}, Body: bodyLimit,
+		BehindProxy: s.BehindProxy, Secure: s.Base.Scheme == "https", Origins: []string{s.Base.Scheme + "://" + s.Base.Host}, Body: office.Body(),
 		Log: s.Log, Metrics: edge.NewMetrics(s.prepared), Now: s.Now, Random: s.Random,
 	})
 	return nil

@@ -56,9 +56,10 @@ func house(t *testing.T) (serve.House, *moody) {
 	r, err := registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Ledger: l, Master: own.Master})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, r.Close()) })
-	authors := secrets.NewAuthors(own)
+	authors, safe := secrets.NewAuthors(own), secrets.Safe{Dir: dir}
+	require.NoError(t, safe.Create(own))
 	return serve.House{
-		Ledger: l, List: l, Log: log, Registry: r, Authors: authors, Master: own.Master, Issuers: []channel.ID{own.Issuers[0].Author().Channel()},
+		Ledger: l, List: l, Log: log, Registry: r, Authors: authors, Master: own.Master, Safe: safe, Issuers: []channel.ID{own.Issuers[0].Author().Channel()},
 		Validation: validation.New(validation.Options{Ledger: l, Registry: r, Authors: authors, Master: own.Master, Now: time.Now, Random: rand.Reader}),
 		Store:      func(room string) string { return filepath.Join(dir, room+".db") },
 	}, l
