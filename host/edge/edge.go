@@ -56,7 +56,7 @@ func Handler(next http.Handler, o Options) http.Handler {
 		o.Metrics = NewMetrics(nil)
 	}
 	if o.Problem == nil {
-		o.Problem = plainProblem
+		o.Problem = PlainProblem
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -13,12 +13,14 @@ const (
 	CodeInternal    = "internal"     // 500: a handler panicked
 	CodeTooLarge    = "too_large"    // 413: the body is larger than it may be
 	CodeCrossOrigin = "cross_origin" // 403: a page of another site sent it
+	CodeTooMany     = "too_many"     // 429: whoever has a Limiter gives it
 )
 
 // words are for who reads a plain problem; the pages of /problems/ say more.
 var words = map[string][2]string{
 	CodeInternal:    {"Something went wrong here", "The mistake is ours and has been noted. Try again; if it stays, tell the operator the request's id."},
 	CodeTooLarge:    {"What was sent is too large", "Send less at once."},
+	CodeTooMany:     {"Too many requests come from your network", "Wait a moment and try again."},
 	CodeCrossOrigin: {"The request came from another site's page", "Open this site itself and do it there."},
 }
 
@@ -28,8 +30,8 @@ func WantsJSON(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/v1/") || strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
 }
 
-// plainProblem answers without templates and catalogues: they may be what failed.
-func plainProblem(w http.ResponseWriter, r *http.Request, status int, code string) {
+// PlainProblem answers with one of the codes above, without templates and catalogues: they may be what failed.
+func PlainProblem(w http.ResponseWriter, r *http.Request, status int, code string) {
 	title, next, id := words[code][0], words[code][1], RequestID(r.Context())
 	if WantsJSON(r) {
 		w.Header().Set("Content-Type", "application/problem+json")

@@ -62,7 +62,7 @@ func (s *Service) limited(room http.Handler) http.Handler {
 		wait, ok := s.limits.allow("net:" + edge.Network(edge.Client(r.Context())))
 		if !ok {
 			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-			http.Error(w, "too many requests from your network; try again in a moment", http.StatusTooManyRequests)
+			s.problem(w, r, http.StatusTooManyRequests, edge.CodeTooMany)
 			return
 		}
 		room.ServeHTTP(w, r)

@@ -17,6 +17,7 @@ import (
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/settings"
+	"github.com/productid/productid/host/web"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -39,6 +40,7 @@ type rooms struct {
 	desk     *desk.Desk
 	api      *api.API
 	office   *office.Office
+	web      *web.Site
 	assets   *page.Assets
 
 	jobs    []Job
@@ -94,7 +96,7 @@ func (r *rooms) openSandbox(ctx context.Context, s *Service) error {
 
 func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
 	r.people, err = identity.Open(ctx, s.House.Store("identity"), identity.Options{
-		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, Sandbox: r.sandbox.Issuer, Now: s.Now, Random: s.Random,
+		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, IsTest: r.sandbox.IsTest, Now: s.Now, Random: s.Random,
 	})
 	if err != nil {
 		return err
@@ -169,7 +171,7 @@ func (r *rooms) openDesk(_ context.Context, s *Service) error {
 	})
 	r.api = api.New(api.Options{Base: s.Base, Limit: s.limits.allow, Now: s.Now, Logger: s.Log, Rooms: api.Rooms{
 		Desk: r.desk, Keys: r.people, Audit: r.audit, Redirect: r.redirect, Faces: r.products, Webhooks: r.notify, Alarms: r.alarm,
-		Ledger: h.Ledger, Log: r.checkpoints(s), Registry: h.Registry, Settings: r.settings, Bundle: h.Bundle, IsTest: r.sandbox.IsTest,
+		Ledger: h.Ledger, Log: r.checkpoints(s), Registry: h.Registry, Settings: r.settings, Lifecycle: r.life, Bundle: h.Bundle, IsTest: r.sandbox.IsTest,
 	}})
 	return nil
 }
@@ -192,6 +194,13 @@ func (r *rooms) openPages(_ context.Context, s *Service) (err error) {
 		Origin: s.Base, People: r.people, Registry: h.Registry, Ledger: h.Ledger, Settings: r.settings, Authors: h.Authors, Lifecycle: lives{r.life},
 		Products: r.products, Alarms: r.alarm, Notices: r.notify, Audit: r.audit, Assets: r.assets, Now: s.Now, Log: s.Log,
 		Sandbox: func(issuer channel.ID) bool { return r.sandbox.IsTest(context.Background(), issuer) },
+	})
+	if err != nil {
+		return err
+	}
+	r.web, err = web.New(web.Options{
+		Base: s.Base, Desk: r.desk, Reports: r.alarm, Cards: h.Registry, Bundle: h.Bundle, Assets: r.assets, Master: h.Master,
+		Limit: s.limits.allow, Now: s.Now, Random: s.Random, Log: s.Log,
 	})
 	return err
 }

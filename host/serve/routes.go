@@ -1,16 +1,11 @@
 package serve
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/tiles"
-	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/page"
-	"github.com/productid/productid/host/registry"
-	"github.com/productid/productid/host/secrets"
-	"github.com/productid/productid/pkg/channel"
 )
 
 // routes is which room answers what.
@@ -22,12 +17,12 @@ func (s *Service) routes() http.Handler {
 	mux.Handle("GET /static/", s.rooms.assets)
 	mux.Handle("GET /image/{hash}", page.Images(s.rooms.products, s.Log))
 	mux.Handle("GET /.well-known/jwks.json", forEverybody(http.HandlerFunc(s.jwks)))
-	mux.Handle("GET /v1/issuers/{issuer}/status-list", forEverybody(s.limited(http.HandlerFunc(s.statusList))))
 	mux.Handle("/v1/", s.withSessions(s.rooms.api))
 	mux.Handle("GET /openapi.json", forEverybody(s.rooms.api))
 	operators := s.limited(s.withSessions(s.rooms.office))
 	mux.Handle("/office", operators)
 	mux.Handle("/office/", operators)
+	mux.Handle("/", s.limited(s.withSessions(s.rooms.web))) // also what leads to a tap's page, whatever its path
 	if s.House.Log != nil {
 		mux.Handle("/log/", forEverybody(http.StripPrefix("/log", tiles.NewHandler(s.House.Log))))
 	}
@@ -55,24 +50,17 @@ func forEverybody(h http.Handler) http.Handler {
 	})
 }
 
-// statusList is an issuer's list of revoked cards, for everybody.
-func (s *Service) statusList(w http.ResponseWriter, r *http.Request) {
-	issuer, err := channel.ParseID(r.PathValue("issuer"))
-	if err != nil {
-		http.NotFound(w, r)
+// problem answers where no handler can, in the website's words; plainly to programs, and where even that fails.
+func (s *Service) problem(w http.ResponseWriter, r *http.Request, status int, code string) {
+	if edge.WantsJSON(r) {
+		edge.PlainProblem(w, r, status, code)
 		return
 	}
-	list, err := s.rooms.life.StatusList(r.Context(), issuer)
-	switch {
-	case errors.Is(err, registry.ErrUnknownIssuer), errors.Is(err, secrets.ErrElsewhere):
-		http.NotFound(w, r)
-	case err != nil:
-		s.Log.WarnContext(r.Context(), "there is no status list now", "id", edge.RequestID(r.Context()), "error", err)
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "the ledger does not answer now", http.StatusServiceUnavailable)
-	default:
-		w.Header().Set("Content-Type", lifecycle.MediaStatusList)
-		w.Header().Set("Cache-Control", "public, max-age=60")
-		_, _ = w.Write(list)
-	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.ErrorContext(r.Context(), "the page of a problem is one itself", "id", edge.RequestID(r.Context()), "panic", p)
+			edge.PlainProblem(w, r, status, code)
+		}
+	}()
+	s.rooms.web.Problem(w, r, status)
 }

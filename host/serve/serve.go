@@ -131,7 +131,7 @@ func (s *Service) open(ctx context.Context) (err error) {
 	}
 	s.ready.checks = s.checks()
 	s.handler = edge.Handler(s.routes(), edge.Options{
-		BehindProxy: s.BehindProxy, Secure: s.Base.Scheme == "https", Origins: []string{s.Base.Scheme + "://" + s.Base.Host}, Body: office.Body(),
+		BehindProxy: s.BehindProxy, Secure: s.Base.Scheme == "https", Origins: []string{s.Base.Scheme + "://" + s.Base.Host}, Body: office.Body(), Problem: s.problem,
 		Log: s.Log, Metrics: edge.NewMetrics(s.prepared), Now: s.Now, Random: s.Random,
 	})
 	return nil
