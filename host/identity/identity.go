@@ -3,8 +3,8 @@
 //
 // # What lets somebody in
 //
-// Invitations, recovery codes, API keys and session cookies are random, at least 128 bits, and stand in the database as their
-// SHA-256 alone; each of the first two is used once, and of two that use one at the same time one succeeds. A passkey has to be
+// Invitations, API keys and session cookies are 256 random bits, recovery codes 80, and all stand in the database as their SHA-256
+// alone. An invitation and a code are used once, and of two that use one at the same time one succeeds. A passkey has to be
 // discoverable and to verify its person, and its signature counter is watched. A subject of an OpenID provider is nobody until
 // an invitation, or somebody who is signed in, links it.
 //
