@@ -95,7 +95,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 the answer is no, 4 authentication, 5 re
 		return nil
 	}
 	root.SetHelpCommand(help())
-	root.AddCommand(a.demo(), a.serve(), a.card(), a.tap(), a.ledger(), a.bundle(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.issuer(), a.operator(), a.keys(), a.vectors(), a.completion())
+	root.AddCommand(a.demo(), a.serve(), a.card(), a.tap(), a.ledger(), a.bundle(), a.channel(), a.inspect(), a.reader(), a.devnet(), a.issuer(), a.operator(), a.keys(), a.vectors(), a.completion(), a.revoke(), a.sandbox())
 	return root
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/identity"
-	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // office is an installation with its people and keys, for one of its issuers.
@@ -46,7 +46,7 @@ func (a *app) furnish(ctx context.Context, o *office, test bool) error {
 	}
 	var issuer secrets.Issuer
 	if test {
-		o.issuer, err = a.sandboxIssuer(ctx, p, o.house)
+		o.issuer, err = a.sandboxIssuer(ctx, o.house)
 	} else if issuer, err = o.issuerOf(ctx, a.flags.issuer); err == nil {
 		o.issuer, test = issuer.Author().Channel(), issuer.Sandbox
 	}
@@ -61,14 +61,8 @@ func (a *app) furnish(ctx context.Context, o *office, test bool) error {
 }
 
 // sandboxIssuer is the issuer of test cards.
-func (a *app) sandboxIssuer(ctx context.Context, p place, h *house) (channel.ID, error) {
-	safe, err := a.safe(ctx)
-	if err != nil {
-		return channel.ID{}, err
-	}
-	s, err := sandbox.Open(ctx, a.roomName(p, "sandbox"), sandbox.Options{
-		Ledger: h.ledger, List: h.ledger, Registry: h.registry, Authors: h.authors, Safe: safe, Now: time.Now, Random: rand.Reader,
-	})
+func (a *app) sandboxIssuer(ctx context.Context, h *house) (channel.ID, error) {
+	s, err := a.openSandbox(ctx, h, tap.Template{}) // no card is made
 	if err != nil {
 		return channel.ID{}, err
 	}

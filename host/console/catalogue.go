@@ -12,9 +12,11 @@ import (
 	"github.com/productid/productid/host/ledger/stardust"
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/move"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/simcard"
@@ -211,6 +213,14 @@ func ofCards() []entry {
 
 func ofRequests() []entry {
 	return []entry{
+		is(lifecycle.ErrNotInService, No, "not_in_service", "the card is not in service, or its history was lost, so there is nothing to be changed", "productid card personalise puts a card in service, productid card recover one whose history was lost"),
+		is(lifecycle.ErrRevoked, No, "revoked", "the card is revoked already, and stays so", "productid card list shows it; make a new card in its place"),
+		is(lifecycle.ErrMoved, No, "moved", "the card's life goes on on another ledger", "give --data the folder into which productid ledger import put it"),
+		is(lifecycle.ErrBadText, Usage, "bad_text", "the text is too long, or holds control characters", "give one line of at most 200 characters; everybody can read it"),
+		is(sandbox.ErrUnknown, No, "unknown_test_card", "there is no such test card here", "productid sandbox card list shows which there are; a real card is tapped on a reader"),
+		is(sandbox.ErrTooMany, Failure, "too_many_test_cards", "there are as many test cards as an installation may have", "tap one of those that productid sandbox card list shows"),
+		is(sandbox.ErrBadName, Usage, "bad_name", "the name is too long, or holds control characters", "give one line of at most 100 characters"),
+		is(sandbox.ErrUsedUp, Failure, "test_card_used_up", "the test card has used its last counter", "make another one"),
 		is(settings.ErrNoService, No, "not_in_service", "the card is not in service, so nothing about it can be set", "productid card personalise puts a card in service; a revoked one stays as it is"),
 		is(settings.ErrOvertaken, Failure, "overtaken", "somebody else set the card meanwhile, and that is in force", "productid card settings show tells what holds; run it again if it is still wanted"),
 		is(settings.ErrUnreadable, Failure, "settings_unreadable", "the settings in force cannot be read: the settings channel does not hold them", "productid card settings put writes new ones; look for a ledger that lost messages"),

@@ -73,29 +73,20 @@ func New(o Options) *Service { return &Service{Options: o, lists: make(map[chann
 // Errors: ErrRevoked, ErrNotInService, ErrMoved, ErrBadText, registry.ErrUnknownCard, secrets.ErrElsewhere, and those of
 // ledger.Record: after ledger.ErrUncertain the card may be revoked or may yet be, and calling again finds out.
 func (s *Service) Revoke(ctx context.Context, id tap.CardID, reason, by string) (ledger.Receipt, error) {
-	if reason == "" {
-		return ledger.Receipt{}, fmt.Errorf("revoking card %v: %w: no reason", id, ErrBadText)
-	}
-	r, err := s.change(ctx, id, []string{reason, by}, func(head record.TapHead) ([]byte, error) {
-		return record.CardRevoked{Last: head.Last, State: record.StateRevoked, Settings: head.Settings, Reason: reason, By: by}.Encode()
-	}, true)
+	card, r, err := s.change(ctx, id, revocation(reason, by))
 	if err != nil {
 		return ledger.Receipt{}, fmt.Errorf("revoking card %v: %w", id, err)
 	}
 	s.renewLists()
 	if s.Revoked != nil {
-		if c, err := s.open(ctx, id); err == nil {
-			s.Revoked(ctx, c.card, reason, r.Time)
-		}
+		s.Revoked(ctx, card, reason, r.Time)
 	}
 	return r, nil
 }
 
 // Associate names the device that the card belongs to, where everybody reads it; none when it is empty. Errors are those of Revoke.
 func (s *Service) Associate(ctx context.Context, id tap.CardID, device, by string) (ledger.Receipt, error) {
-	r, err := s.change(ctx, id, []string{device, by}, func(head record.TapHead) ([]byte, error) {
-		return record.CardAssociated{Last: head.Last, State: head.State, Settings: head.Settings, Device: device, By: by}.Encode()
-	}, false)
+	_, r, err := s.change(ctx, id, association(device, by))
 	if err != nil {
 		return ledger.Receipt{}, fmt.Errorf("associating card %v: %w", id, err)
 	}
@@ -104,41 +95,80 @@ func (s *Service) Associate(ctx context.Context, id tap.CardID, device, by strin
 
 // Check says whether Revoke would be refused now, with its error, and writes nothing.
 func (s *Service) Check(ctx context.Context, id tap.CardID) (record.Card, error) {
-	c, err := s.open(ctx, id)
+	c, err := s.open(ctx, id, change{})
 	if err == nil {
 		_, _, err = c.head(ctx, true)
 	}
 	return c.card, err
 }
 
-// change records the next message of the card's tap channel, made of the head before it; of the one after that when a tap takes the
-// number meanwhile. alsoLost says that a card whose history was lost can be changed so, too.
-func (s *Service) change(ctx context.Context, id tap.CardID, texts []string, body func(record.TapHead) ([]byte, error), alsoLost bool) (ledger.Receipt, error) {
-	for _, text := range texts {
-		if err := checkText(text); err != nil {
-			return ledger.Receipt{}, err
-		}
-	}
-	c, err := s.open(ctx, id)
+// Revocation returns the record that Revoke would write if it were called now, and writes nothing. Errors are those of Revoke.
+func (s *Service) Revocation(ctx context.Context, id tap.CardID, reason, by string) ([]byte, error) {
+	draft, err := s.preview(ctx, id, revocation(reason, by))
 	if err != nil {
-		return ledger.Receipt{}, err
+		return nil, fmt.Errorf("revoking card %v: %w", id, err)
+	}
+	return draft.Body, nil
+}
+
+// Association does the same for Associate.
+func (s *Service) Association(ctx context.Context, id tap.CardID, device, by string) ([]byte, error) {
+	draft, err := s.preview(ctx, id, association(device, by))
+	if err != nil {
+		return nil, fmt.Errorf("associating card %v: %w", id, err)
+	}
+	return draft.Body, nil
+}
+
+// change is what is to be written, made of the head before it.
+type change struct {
+	texts    []string
+	alsoLost bool // a card whose history was lost can be changed so, too
+	body     func(head record.TapHead) ([]byte, error)
+}
+
+func revocation(reason, by string) change {
+	return change{[]string{reason, by}, true, func(head record.TapHead) ([]byte, error) {
+		if reason == "" {
+			return nil, fmt.Errorf("%w: no reason", ErrBadText)
+		}
+		return record.CardRevoked{Last: head.Last, State: record.StateRevoked, Settings: head.Settings, Reason: reason, By: by}.Encode()
+	}}
+}
+
+func association(device, by string) change {
+	return change{[]string{device, by}, false, func(head record.TapHead) ([]byte, error) {
+		return record.CardAssociated{Last: head.Last, State: head.State, Settings: head.Settings, Device: device, By: by}.Encode()
+	}}
+}
+
+func (s *Service) preview(ctx context.Context, id tap.CardID, what change) (channel.Draft, error) {
+	c, err := s.open(ctx, id, what)
+	if err != nil {
+		return channel.Draft{}, err
+	}
+	return c.draft(ctx, what)
+}
+
+// change records the next message of the card's tap channel; the one after that when a tap takes the number meanwhile. It also returns
+// the card as it was before.
+func (s *Service) change(ctx context.Context, id tap.CardID, what change) (record.Card, ledger.Receipt, error) {
+	c, err := s.open(ctx, id, what)
+	if err != nil {
+		return record.Card{}, ledger.Receipt{}, err
 	}
 	for {
-		draft, head, err := c.head(ctx, alsoLost)
+		draft, err := c.draft(ctx, what)
 		if err != nil {
-			return ledger.Receipt{}, err
-		}
-		draft.Time = s.Now()
-		if draft.Body, err = body(head); err != nil {
-			return ledger.Receipt{}, err
+			return record.Card{}, ledger.Receipt{}, err
 		}
 		m, err := c.author.Sign(draft)
 		if err != nil {
-			return ledger.Receipt{}, err
+			return record.Card{}, ledger.Receipt{}, err
 		}
 		r, err := ledger.Record(ctx, s.Ledger, m)
 		if lost := (*ledger.Conflict)(nil); !errors.As(err, &lost) {
-			return r, err
+			return c.card, r, err
 		}
 	}
 }
@@ -162,7 +192,12 @@ type life struct {
 	author *channel.Author // of its tap channel
 }
 
-func (s *Service) open(ctx context.Context, id tap.CardID) (life, error) {
+func (s *Service) open(ctx context.Context, id tap.CardID, what change) (life, error) {
+	for _, text := range what.texts {
+		if err := checkText(text); err != nil {
+			return life{}, err
+		}
+	}
 	card, err := s.Registry.Card(ctx, id)
 	if errors.Is(err, registry.ErrUnknownCard) || err == nil && card.State == record.StateLost { // it may have come, or come back, a moment ago
 		if err = s.Registry.Sync(ctx); err == nil {
@@ -177,6 +212,17 @@ func (s *Service) open(ctx context.Context, id tap.CardID) (life, error) {
 		err = fmt.Errorf("its channel is another installation's: %w", secrets.ErrElsewhere)
 	}
 	return life{s, card, author}, err
+}
+
+// draft returns the next message, unsigned.
+func (c life) draft(ctx context.Context, what change) (channel.Draft, error) {
+	draft, head, err := c.head(ctx, what.alsoLost)
+	if err != nil {
+		return draft, err
+	}
+	draft.Time = c.Now()
+	draft.Body, err = what.body(head)
+	return draft, err
 }
 
 // head returns the place of the next message and what the newest one says, if the card's state lets it be changed.

@@ -138,7 +138,7 @@ func TestARevokedCardIsRefused(t *testing.T) {
 	assert.Equal(t, "stolen in Milano", card.Reason)
 	assert.Equal(t, r.Time.UnixMilli(), card.Revoked.UnixMilli())
 
-	for _, again := range []error{second(w.Revoke(t.Context(), c.ID(), "twice", "")), second(w.Associate(t.Context(), c.ID(), "lock 7", "")), second(w.Check(t.Context(), c.ID()))} {
+	for _, again := range []error{second(w.Revoke(t.Context(), c.ID(), "twice", "")), second(w.Associate(t.Context(), c.ID(), "lock 7", "")), second(w.Revocation(t.Context(), c.ID(), "twice", ""))} {
 		assert.ErrorIs(t, again, lifecycle.ErrRevoked)
 	}
 	rejections, err := w.registry.Rejections(t.Context())
