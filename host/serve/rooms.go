@@ -160,7 +160,7 @@ func (r *rooms) openDesk(_ context.Context, s *Service) error {
 	r.audit = audit.New(audit.Options{Ledger: h.Ledger, List: h.List, Authors: h.Authors, Now: s.Now, Random: s.Random})
 	r.settings = settings.New(settings.Options{Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now, Random: s.Random})
 	r.life = lifecycle.New(lifecycle.Options{
-		Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now,
+		Ledger: h.Ledger, List: h.List, Registry: h.Registry, Authors: h.Authors, Now: s.Now, Revoked: r.alarm.Revoked,
 		ListURL: func(issuer channel.ID) string {
 			return s.Base.JoinPath("v1", "issuers", issuer.String(), "status-list").String()
 		},
