@@ -78,7 +78,7 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 	}
 	o := serve.Options{
 		House: served, Listener: listener, Base: f.base(listener.Addr()), BehindProxy: f.behindProxy, Rate: f.rate,
-		Jobs: jobs, Log: a.log, AllowPrivateWebhooks: f.privateHooks,
+		Jobs: jobs, Log: a.log, AllowPrivateWebhooks: f.privateHooks, Alarms: f.alarms,
 	}
 	if o.Providers, err = f.providers(); err != nil {
 		return errors.Join(err, listener.Close())

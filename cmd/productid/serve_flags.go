@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
@@ -33,6 +34,7 @@ type serviceFlags struct {
 	oidcSecret, oidcName        string
 	smtp, mailFrom              string
 	privateHooks                bool
+	alarms                      alarm.Limits
 }
 
 func (f *serviceFlags) declare(c *cobra.Command) {
@@ -56,6 +58,8 @@ func (f *serviceFlags) declare(c *cobra.Command) {
 	flags.StringVar(&f.smtp, "smtp", "", "`URL` of the mail server for alarms, smtp://USER:PASSWORD@HOST:587, smtps://… or smtp+plain://HOST (better as PRODUCTID_SMTP)")
 	flags.StringVar(&f.mailFrom, "mail-from", "", "sender's `address` of mails")
 	flags.BoolVar(&f.privateHooks, "allow-private-webhooks", false, "send webhooks into this network too: for development")
+	flags.Uint32Var(&f.alarms.Gap, "alarm-gap", 10, "`number` of taps in a row that nobody recorded from which on there is an alarm")
+	flags.IntVar(&f.alarms.Taps, "alarm-taps", 20, "`number` of taps of one card in ten minutes beyond which there is an alarm")
 	flags.StringVar(&f.oidcIssuer, "oidc-issuer", "", "`URL` of an OpenID provider that people may sign in through")
 	flags.StringVar(&f.oidcClient, "oidc-client-id", "", "`id` of this service there")
 	flags.StringVar(&f.oidcSecret, "oidc-client-secret-file", "", "`file` of its secret there; none for a public client")
@@ -87,6 +91,8 @@ func (f *serviceFlags) check() error {
 		return misuse("nothing says which OpenID provider is meant", "give --oidc-issuer and --oidc-client-id")
 	case (f.smtp == "") != (f.mailFrom == ""):
 		return misuse("of --smtp and --mail-from one is missing", "give both, or neither where no mail is to be sent")
+	case f.alarms.Gap < 1 || f.alarms.Taps < 1:
+		return misuse("--alarm-gap and --alarm-taps are numbers from 1 on", "leave them out, or give greater ones")
 	case !(f.rate > 0):
 		return misuse("--rate lets nobody in", "give a number of requests a second")
 	}

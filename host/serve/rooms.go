@@ -142,7 +142,7 @@ func (r *rooms) openNotices(ctx context.Context, s *Service) (err error) {
 		_, err := r.notify.Endpoints(ctx, s.House.Issuers[0])
 		return err
 	})
-	r.alarm, err = alarm.Open(ctx, s.House.Store("alarm"), alarm.Options{Master: s.House.Master, Publish: r.notify, Now: s.Now, Log: s.Log})
+	r.alarm, err = alarm.Open(ctx, s.House.Store("alarm"), alarm.Options{Master: s.House.Master, Publish: r.notify, Limits: s.Alarms, Now: s.Now, Log: s.Log})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/ledger/tlog"
@@ -75,6 +76,8 @@ type Options struct {
 	Providers []identity.Provider
 	// Mail says how alarms are mailed; nil for not at all.
 	Mail *notify.Mail
+	// Alarms says from where on something is strange; what is zero there is as in host/alarm.
+	Alarms alarm.Limits
 	// AllowPrivateWebhooks lets operators name webhooks in this network: for development.
 	AllowPrivateWebhooks bool
 	// Jobs run beside the rooms' own, and end the service when they fail.
