@@ -1,6 +1,7 @@
 package page
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,7 +62,7 @@ func (r *Renderer) RememberLanguage(w http.ResponseWriter, lang string) {
 // Language is one entry of the language switch.
 type Language struct {
 	Lang, Name string
-	Link       string // to this very page in that language: a query, so that the path stays whatever it is
+	Link       template.URL // to this very page in that language: always a query alone, so that it leads nowhere else
 	Current    bool
 }
 
@@ -75,7 +76,7 @@ func (v *View) Languages() []Language {
 		}
 		all = append(all, Language{
 			Lang: lang, Name: words.For("", lang).T("lang.name"), Current: lang == v.Lang(),
-			Link: "?" + query + languageParameter + "=" + url.QueryEscape(lang),
+			Link: template.URL("?" + query + languageParameter + "=" + url.QueryEscape(lang)),
 		})
 	}
 	return all

@@ -23,6 +23,7 @@ type answer struct {
 	Busy   *words.Text // what stands there while the script asks; nil where it does not ask by itself
 	Moment *moment
 	Gap    string
+	Reason string // why the maker withdrew the card, in his words
 	Test   bool
 	Good   bool
 	Pasted bool
@@ -93,6 +94,9 @@ func (v *visit) answer(f desk.Finding) answer {
 	a.Good = a.Tone == page.Good
 	a.Moment, a.Gap = v.moment(code, f), v.gap(code, f)
 	a.Maker = v.maker(f)
+	if code == validation.Revoked && f.Card.Reason != "" {
+		a.Reason = v.speak.T("tap.reason", f.Card.Reason)
+	}
 	if a.Good && code != validation.Valid { // praise comes after the answer
 		a.Product = goodsOf(v.speak, f.Product)
 	}
@@ -151,11 +155,14 @@ func (v *visit) local() string {
 func (v *visit) moment(code validation.Code, f desk.Finding) *moment {
 	labels := map[validation.Code]string{
 		validation.AlreadyUsed: "tap.first_used", validation.Superseded: "tap.newer_used", validation.Recorded: "tap.checked",
-		codeMine: "tap.mine_at", validation.HistoryLost: "tap.known_until", validation.RetryMismatch: "tap.first_used",
+		codeMine: "tap.mine_at", validation.Revoked: "tap.revoked_at", validation.HistoryLost: "tap.known_until", validation.RetryMismatch: "tap.first_used",
 	}
 	at := f.When
-	if code == validation.HistoryLost {
+	switch {
+	case code == validation.HistoryLost:
 		at = f.Since
+	case code == validation.Revoked && !f.Card.Revoked.IsZero():
+		at = &f.Card.Revoked
 	}
 	if at == nil || labels[code] == "" {
 		return nil

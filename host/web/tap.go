@@ -154,10 +154,11 @@ func (v *visit) cannot(err error, recording bool) {
 	setRetryAfter(v.w, wait)
 	a := v.answer(desk.Finding{Verdict: validation.Verdict{Code: code}})
 	a.Ask = v.askAgain(recording)
-	a.Busy = v.busy(a.Ask)
 	if code == codeTooMany {
+		a.Ask.AtOnce = false // who asks too often waits
 		a.Next = v.speak.T("tap.wait", v.speak.Wait(wait))
 	}
+	a.Busy = v.busy(a.Ask)
 	v.page.Render(v.w, v.r, status, "tap", a)
 }
 

@@ -25,7 +25,7 @@ func (r reply) says(t testing.TB, w *world, tone, title string) {
 	assert.Equal(t, "no-store", r.Header().Get("Cache-Control"))
 	assert.Equal(t, "no-referrer", r.Header().Get("Referrer-Policy"))
 	assert.Contains(t, r.Header().Get("X-Robots-Tag"), "noindex")
-	assert.NotRegexp(t, `<script>|<style|\sstyle=|\son[a-z]+=|javascript:`, r.text)
+	assert.NotRegexp(t, `<script>|<style|\sstyle=|\son[a-z]+=|(href|src|action)="javascript:`, r.text)
 }
 
 func TestLookingUsesNothingUp(t *testing.T) {

@@ -161,7 +161,7 @@ func (w *world) openSite(base *url.URL) {
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		w.ServeHTTP(rw, r.WithContext(identity.WithActor(r.Context(), w.actor)))
 	})
-	w.handler = edge.Handler(mux, edge.Options{Secure: base.Scheme == "https", Now: w.clock})
+	w.handler = edge.Handler(mux, edge.Options{Secure: base.Scheme == "https", Now: w.clock, Random: same{}})
 }
 
 // begin registers the card and puts it into service.
