@@ -15,7 +15,7 @@
 //
 // Methods that change something return when the change is durable; the errors of host/store say whether nothing was written
 // (store.ErrNotWritten) or nobody knows (store.ErrUncertain). When somebody was last seen, and when a key was last used, is
-// noted at most once a minute, and an answer does not wait for whether that succeeded.
+// noted at most once a minute, and whether that succeeds changes no answer.
 //
 // # Concurrency
 //
@@ -23,8 +23,7 @@
 //
 // # Limitations
 //
-// Whoever can write the database can make himself an owner. The clock of sessions, invitations and keys is Options.Now; that of
-// ID tokens and cookies too.
+// Whoever can write the database can make himself an owner. Attempts at recovery codes are counted by each process for itself.
 package identity
 
 import (
