@@ -86,6 +86,7 @@ func New(o Options) *API {
 	a.registerAlarms(h)
 	a.registerWebhooks(h)
 	a.registerKeys(h)
+	a.registerSandbox(h)
 	a.text = a.finish()
 	a.mux.HandleFunc("GET /openapi.json", a.serveDocument)
 	a.mux.HandleFunc("/", a.serveOther)

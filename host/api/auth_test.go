@@ -23,6 +23,7 @@ type attempt struct {
 	method string
 	path   func(*world) string
 	body   func(*world) any
+	shared bool // the scope is enough for any issuer
 }
 
 func path(p string) func(*world) string { return func(*world) string { return p } }
@@ -41,34 +42,37 @@ func body(v any) func(*world) any { return func(*world) any { return v } }
 // attempts has one request for each operation that the API has, by its id. An operation that is missing here fails the test.
 func attempts() map[string]attempt {
 	return map[string]attempt{
-		"getCardInfo":     {"", http.MethodGet, ofCard(""), nil},
-		"listCards":       {identity.ReadCards, http.MethodGet, func(w *world) string { return "/v1/cards?issuer=" + w.bell.id.String() }, nil},
-		"listCardTaps":    {identity.ReadCards, http.MethodGet, ofCard("/taps"), nil},
-		"getCardBundle":   {"", http.MethodGet, ofCard("/bundle"), nil},
-		"getCardSettings": {identity.ReadCards, http.MethodGet, ofCard("/settings"), nil},
-		"putCardSettings": {identity.WriteCards, http.MethodPut, ofCard("/settings"), body(wire.Settings{ProductURL: "https://shop.example/"})},
-		"tapAction":       {identity.RecordTaps, http.MethodPost, path("/v1/taps"), func(w *world) any { return update(w.bell.card.Tap()) }},
-		"verifyRedirect":  {"", http.MethodPost, path("/v1/redirects/verify"), body(wire.RedirectCheck{Token: "x", Audience: "https://shop.example"})},
-		"listIssuers":     {"", http.MethodGet, path("/v1/issuers"), nil},
-		"getIssuer":       {"", http.MethodGet, ofIssuer(""), nil},
-		"getLog":          {"", http.MethodGet, path("/v1/log"), nil},
-		"getChannel":      {"", http.MethodGet, func(w *world) string { return "/v1/channels/" + w.bell.id.String() }, nil},
-		"listKeys":        {identity.ManageKeys, http.MethodGet, ofIssuer("/keys"), nil},
-		"createKey":       {identity.ManageKeys, http.MethodPost, ofIssuer("/keys"), body(wire.KeyRequest{Name: "till", Scopes: []string{"keys:manage"}})},
-		"revokeKey":       {identity.ManageKeys, http.MethodDelete, ofIssuer("/keys/nosuchkey"), nil},
-		"listAlarms":      {identity.ReadAlarms, http.MethodGet, ofIssuer("/alarms"), nil},
-		"settleAlarm":     {identity.SettleAlarms, http.MethodPut, ofIssuer("/alarms/1/settled"), nil},
-		"listReports":     {identity.ReadAlarms, http.MethodGet, ofIssuer("/reports"), nil},
-		"settleReport":    {identity.SettleAlarms, http.MethodPut, ofIssuer("/reports/1/settled"), nil},
-		"listWebhooks":    {identity.ManageWebhooks, http.MethodGet, ofIssuer("/webhooks"), nil},
-		"addWebhook":      {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks"), body(wire.WebhookRequest{URL: "https://shop.example/hook"})},
-		"removeWebhook":   {identity.ManageWebhooks, http.MethodDelete, ofIssuer("/webhooks/nosuch"), nil},
-		"testWebhook":     {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks/nosuch/test"), nil},
-		"listDeliveries":  {identity.ManageWebhooks, http.MethodGet, ofIssuer("/deliveries"), nil},
-		"revokeCard":      {identity.WriteCards, http.MethodPost, ofCard("/revocation"), body(wire.Revocation{Reason: "stolen"})},
-		"associateCard":   {identity.WriteCards, http.MethodPut, ofCard("/device"), body(wire.Association{Device: "pump-17"})},
-		"getStatusList":   {"", http.MethodGet, ofIssuer("/status-list"), nil},
-		"listActs":        {identity.ReadAudit, http.MethodGet, ofIssuer("/audit"), nil},
+		"getCardInfo":       {"", http.MethodGet, ofCard(""), nil, false},
+		"listCards":         {identity.ReadCards, http.MethodGet, func(w *world) string { return "/v1/cards?issuer=" + w.bell.id.String() }, nil, false},
+		"listCardTaps":      {identity.ReadCards, http.MethodGet, ofCard("/taps"), nil, false},
+		"getCardBundle":     {"", http.MethodGet, ofCard("/bundle"), nil, false},
+		"getCardSettings":   {identity.ReadCards, http.MethodGet, ofCard("/settings"), nil, false},
+		"putCardSettings":   {identity.WriteCards, http.MethodPut, ofCard("/settings"), body(wire.Settings{ProductURL: "https://shop.example/"}), false},
+		"tapAction":         {identity.RecordTaps, http.MethodPost, path("/v1/taps"), func(w *world) any { return update(w.bell.card.Tap()) }, false},
+		"verifyRedirect":    {"", http.MethodPost, path("/v1/redirects/verify"), body(wire.RedirectCheck{Token: "x", Audience: "https://shop.example"}), false},
+		"listIssuers":       {"", http.MethodGet, path("/v1/issuers"), nil, false},
+		"getIssuer":         {"", http.MethodGet, ofIssuer(""), nil, false},
+		"getLog":            {"", http.MethodGet, path("/v1/log"), nil, false},
+		"getChannel":        {"", http.MethodGet, func(w *world) string { return "/v1/channels/" + w.bell.id.String() }, nil, false},
+		"listKeys":          {identity.ManageKeys, http.MethodGet, ofIssuer("/keys"), nil, false},
+		"createKey":         {identity.ManageKeys, http.MethodPost, ofIssuer("/keys"), body(wire.KeyRequest{Name: "till", Scopes: []string{"keys:manage"}}), false},
+		"revokeKey":         {identity.ManageKeys, http.MethodDelete, ofIssuer("/keys/nosuchkey"), nil, false},
+		"listAlarms":        {identity.ReadAlarms, http.MethodGet, ofIssuer("/alarms"), nil, false},
+		"settleAlarm":       {identity.SettleAlarms, http.MethodPut, ofIssuer("/alarms/1/settled"), nil, false},
+		"listReports":       {identity.ReadAlarms, http.MethodGet, ofIssuer("/reports"), nil, false},
+		"settleReport":      {identity.SettleAlarms, http.MethodPut, ofIssuer("/reports/1/settled"), nil, false},
+		"listWebhooks":      {identity.ManageWebhooks, http.MethodGet, ofIssuer("/webhooks"), nil, false},
+		"addWebhook":        {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks"), body(wire.WebhookRequest{URL: "https://shop.example/hook"}), false},
+		"removeWebhook":     {identity.ManageWebhooks, http.MethodDelete, ofIssuer("/webhooks/nosuch"), nil, false},
+		"testWebhook":       {identity.ManageWebhooks, http.MethodPost, ofIssuer("/webhooks/nosuch/test"), nil, false},
+		"listDeliveries":    {identity.ManageWebhooks, http.MethodGet, ofIssuer("/deliveries"), nil, false},
+		"revokeCard":        {identity.WriteCards, http.MethodPost, ofCard("/revocation"), body(wire.Revocation{Reason: "stolen"}), false},
+		"associateCard":     {identity.WriteCards, http.MethodPut, ofCard("/device"), body(wire.Association{Device: "pump-17"}), false},
+		"getStatusList":     {"", http.MethodGet, ofIssuer("/status-list"), nil, false},
+		"listSandboxCards":  {scope: identity.UseSandbox, method: http.MethodGet, path: path("/v1/sandbox/cards"), shared: true},
+		"createSandboxCard": {identity.UseSandbox, http.MethodPost, path("/v1/sandbox/cards"), body(wire.SandboxCardRequest{Name: "test"}), true},
+		"tapSandboxCard":    {scope: identity.UseSandbox, method: http.MethodPost, path: path("/v1/sandbox/cards/AAAAAAAAAAAAAAAA/taps"), shared: true},
+		"listActs":          {identity.ReadAudit, http.MethodGet, ofIssuer("/audit"), nil, false},
 	}
 }
 
@@ -128,11 +132,17 @@ func TestAuthorisation(t *testing.T) {
 			nobody := ask("", "")
 			refused(t, nobody, http.StatusUnauthorized, "unauthenticated")
 			assert.Equal(t, `Bearer realm="productid"`, nobody.Header().Get("WWW-Authenticate"))
+			outsiders, people := []string{foreign, test}, []string{"no role", "foreign"}
+			if row.shared {
+				assertAllowed(t, ask(foreign, ""))
+				assertAllowed(t, ask(test, ""))
+				outsiders, people = nil, people[:1]
+			}
 			almost := slices.DeleteFunc(identity.Scopes(), func(s identity.Scope) bool { return s == row.scope })
-			for _, key := range []string{w.key(w.bell, almost...), foreign, test} {
+			for _, key := range append(outsiders, w.key(w.bell, almost...)) {
 				refused(t, ask(key, ""), http.StatusForbidden, "forbidden")
 			}
-			for _, session := range []string{"no role", "foreign"} {
+			for _, session := range people {
 				refused(t, ask("", session), http.StatusForbidden, "forbidden")
 			}
 			assertAllowed(t, ask(w.key(w.bell, row.scope), ""))

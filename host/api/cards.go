@@ -166,7 +166,7 @@ func (a *API) readable(ctx context.Context, c *call, one channel.ID) (map[channe
 	var refused error = identity.ErrForbidden
 	for _, issuer := range asked {
 		if refused = c.may(issuer); refused == nil {
-			mine[issuer] = a.IsTest(ctx, issuer)
+			mine[issuer] = a.Sandbox.IsTest(ctx, issuer)
 		}
 	}
 	c.asked = true

@@ -15,6 +15,7 @@ import (
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/store"
@@ -98,6 +99,9 @@ func causes() []cause {
 		{bundle.ErrTooLarge, wire.CodeTooLarge},
 		{notify.ErrUnknownEndpoint, wire.CodeNotFound},
 		{notify.ErrTooMany, wire.CodeFull},
+		{sandbox.ErrUnknown, string(validation.UnknownCard)},
+		{sandbox.ErrTooMany, wire.CodeFull},
+		{sandbox.ErrUsedUp, wire.CodeFull},
 		{alarm.ErrUnknown, wire.CodeNotFound},
 		{alarm.ErrMalformed, wire.CodeInvalidRequest},
 

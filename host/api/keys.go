@@ -61,7 +61,7 @@ func (a *API) createKey(ctx context.Context, c *call, in *keyInput) (*body[wire.
 	if err := c.may(in.Issuer); err != nil {
 		return nil, err
 	}
-	o := identity.KeyOrder{Issuer: in.Issuer, Name: in.Body.Name, Expires: in.Body.Expires, Test: a.IsTest(ctx, in.Issuer), By: c.actor.ID}
+	o := identity.KeyOrder{Issuer: in.Issuer, Name: in.Body.Name, Expires: in.Body.Expires, Test: a.Sandbox.IsTest(ctx, in.Issuer), By: c.actor.ID}
 	for _, s := range in.Body.Scopes {
 		o.Scopes = append(o.Scopes, identity.Scope(s))
 	}

@@ -74,7 +74,7 @@ func (a *API) issuer(ctx context.Context, i record.Issuer) (wire.Issuer, error) 
 		return wire.Issuer{}, fmt.Errorf("how issuer %v shows himself: %w", i.Channel, err)
 	}
 	return wire.Issuer{ID: i.Channel, Name: i.Name, URL: i.URL, Website: face.Website, Support: face.Support,
-		Test: a.IsTest(ctx, i.Channel), Opened: wire.Ref(i.Opened), Place: i.Place, Status: a.statusList(i.Channel)}, nil
+		Test: a.Sandbox.IsTest(ctx, i.Channel), Opened: wire.Ref(i.Opened), Place: i.Place, Status: a.statusList(i.Channel)}, nil
 }
 
 // getLog tells which ledger this is.

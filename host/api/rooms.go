@@ -13,6 +13,7 @@ import (
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
@@ -34,10 +35,9 @@ type Rooms struct {
 	Settings *settings.Service
 	// Lifecycle changes what becomes of cards.
 	Lifecycle *lifecycle.Service
+	Sandbox   Sandbox // *sandbox.Sandbox
 	// Bundle makes a card's bundle, see pkg/bundle.
 	Bundle func(ctx context.Context, id tap.CardID) ([]byte, error)
-	// IsTest tells the sandbox's issuer from the others.
-	IsTest func(ctx context.Context, issuer channel.ID) bool
 }
 
 // Desk decides on taps, as for the website.
@@ -88,6 +88,14 @@ type Alarms interface {
 	Settle(ctx context.Context, issuer channel.ID, id, by string) error
 	Reports(ctx context.Context, f alarm.Filter) ([]alarm.Report, string, error)
 	SettleReport(ctx context.Context, issuer channel.ID, id, by string) error
+}
+
+// Sandbox makes and taps test cards.
+type Sandbox interface {
+	Cards(ctx context.Context) ([]sandbox.Card, error)
+	Create(ctx context.Context, name string) (sandbox.Card, error)
+	Tap(ctx context.Context, id tap.CardID) (string, error)
+	IsTest(ctx context.Context, issuer channel.ID) bool
 }
 
 // Checkpoints is a ledger that is a log.

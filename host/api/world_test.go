@@ -33,6 +33,7 @@ import (
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/redirect"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/sandbox"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/validation"
@@ -116,7 +117,7 @@ func newWorld(t testing.TB) *world {
 		policy: ledger.Policy{Logs: []ledger.LogKey{{Origin: origin, Key: public}}}}
 	own := secrets.Secrets{Master: seed("master")}
 	for _, name := range []string{"bell", "other", "sandbox"} {
-		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps")})
+		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps"), Sandbox: name == "sandbox"})
 	}
 	w.authors = secrets.NewAuthors(own)
 	dir := t.TempDir()
@@ -185,10 +186,16 @@ func (w *world) open(dir string, own secrets.Secrets) {
 	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Now: now, Random: rand.Reader})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.products.Close()) })
-	isTest := func(_ context.Context, id channel.ID) bool { return id == w.sandbox.id }
+	template, err := tap.PlainTemplate(base + "/t")
+	require.NoError(t, err)
+	soft, err := sandbox.Open(t.Context(), filepath.Join(dir, "sandbox.db"), sandbox.Options{
+		Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Safe: safe{own}, Template: template, Now: now, Random: rand.Reader,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, soft.Close()) })
 	d := desk.New(desk.Options{
 		Validation: decide, Registry: w.registry, Settings: set, Ledger: w.ledger, Authors: authors, Product: w.products, Redirect: w.redirect,
-		IsTest: isTest, Now: now,
+		IsTest: soft.IsTest, Now: now,
 		Observe: func(ctx context.Context, o desk.Observation) error {
 			return w.alarms.Observe(ctx, alarm.Observation{Card: o.Card, Network: o.Network, Time: o.Time, Channel: o.Channel,
 				Verdict: alarm.Verdict{Code: string(o.Verdict.Code), Counter: o.Verdict.Counter, Skipped: o.Verdict.Skipped, Replayed: o.Verdict.Replayed}})
@@ -196,7 +203,7 @@ func (w *world) open(dir string, own secrets.Secrets) {
 	})
 	w.api = api.New(api.Options{Base: address, Now: now, Limit: w.limit, Rooms: api.Rooms{
 		Desk: d, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: keys{w.identity, w}, Redirect: w.redirect,
-		Faces: w.products, IsTest: isTest, Alarms: w.alarms, Webhooks: unsent{w.notices},
+		Faces: w.products, Sandbox: soft, Alarms: w.alarms, Webhooks: unsent{w.notices},
 		Lifecycle: lifecycle.New(lifecycle.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now,
 			ListURL: func(id channel.ID) string { return base + "/v1/issuers/" + id.String() + "/status-list" }}),
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
@@ -216,6 +223,15 @@ func (w *world) withSession(rw http.ResponseWriter, r *http.Request) {
 func (w *world) limit(key string) (time.Duration, bool) {
 	wait, stopped := w.stopped[key]
 	return wait, !stopped
+}
+
+// safe holds secrets that do not change.
+type safe struct{ secrets.Secrets }
+
+func (s safe) Load() (secrets.Secrets, error) { return s.Secrets, nil }
+
+func (s safe) Change(change func(*secrets.Secrets) error) (secrets.Secrets, error) {
+	return s.Secrets, change(&s.Secrets)
 }
 
 // keys are identity's, of which one may be kept.

@@ -176,6 +176,19 @@ type SandboxCardRequest struct {
 	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What to call it." example:"test watch"`
 }
 
+// SandboxCard is a card in software. It proves nothing.
+type SandboxCard struct {
+	ID      tap.CardID `json:"card" doc:"The card." pattern:"^[A-Za-z0-9_-]{16}$"`
+	Name    string     `json:"name" doc:"As whoever made it called it; it stands on no ledger."`
+	Made    time.Time  `json:"made"`
+	Counter uint32     `json:"counter" maximum:"4294967295" doc:"The last count that it used."`
+}
+
+// SandboxCards is a list of them.
+type SandboxCards struct {
+	Items []SandboxCard `json:"items" nullable:"false"`
+}
+
 // SandboxTap is a fresh URL of a software card.
 type SandboxTap struct {
 	Card tap.CardID `json:"card" pattern:"^[A-Za-z0-9_-]{16}$"`
