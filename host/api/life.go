@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,7 +10,6 @@ import (
 	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/lifecycle"
-	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/secrets"
 	"github.com/productid/productid/pkg/record"
 )
@@ -57,7 +54,6 @@ func (a *API) revokeCard(ctx context.Context, c *call, in *revocationInput) (*bo
 	if err != nil {
 		return nil, err
 	}
-	a.tellRevoked(ctx, card, in.Body.Reason)
 	return answer(wire.NewReceipt(receipt)), nil
 }
 
@@ -69,17 +65,6 @@ func (a *API) changeable(ctx context.Context, c *call, id wire.CardID) (record.C
 	}
 	_, err = a.Lifecycle.Check(ctx, id)
 	return card, err
-}
-
-// tellRevoked publishes the event. The card is revoked whether that succeeds or not.
-func (a *API) tellRevoked(ctx context.Context, card record.Card, reason string) {
-	data, err := json.Marshal(map[string]string{"card": card.ID.String(), "reason": reason})
-	if err == nil {
-		err = a.Webhooks.Publish(ctx, notify.Event{ID: "revoked-" + card.ID.String(), Kind: notify.CardRevoked, Issuer: card.Issuer, Time: a.Now(), Data: data})
-	}
-	if err != nil {
-		a.Logger.LogAttrs(ctx, slog.LevelWarn, "api: nobody is told that a card was revoked", slog.String("card", card.ID.String()), slog.Any("error", err))
-	}
 }
 
 type associationInput struct {

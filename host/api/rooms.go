@@ -78,7 +78,6 @@ type Webhooks interface {
 	Endpoints(ctx context.Context, issuer channel.ID) ([]notify.Endpoint, error)
 	RemoveEndpoint(ctx context.Context, issuer channel.ID, id string) error
 	TestEndpoint(ctx context.Context, issuer channel.ID, id string) (notify.Delivery, error)
-	Publish(ctx context.Context, e notify.Event) error
 	Deliveries(ctx context.Context, issuer channel.ID, n int) ([]notify.Delivery, error)
 }
 

@@ -177,12 +177,12 @@ func (w *world) open(dir string, own secrets.Secrets) {
 	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: authors, Now: now, Random: rand.Reader})
 	set := settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now, Random: rand.Reader})
 	decide := validation.New(validation.Options{Ledger: w.ledger, Registry: w.registry, Authors: authors, Master: own.Master, Now: now, Random: rand.Reader})
-	w.alarms, err = alarm.Open(t.Context(), filepath.Join(dir, "alarm.db"), alarm.Options{Master: own.Master, Now: now})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.alarms.Close()) })
 	w.notices, err = notify.Open(t.Context(), filepath.Join(dir, "notify.db"), notify.Options{Master: own.Master, Now: now, Random: rand.Reader})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.notices.Close()) })
+	w.alarms, err = alarm.Open(t.Context(), filepath.Join(dir, "alarm.db"), alarm.Options{Master: own.Master, Publish: w.notices, Now: now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.alarms.Close()) })
 	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Now: now, Random: rand.Reader})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.products.Close()) })
@@ -204,7 +204,7 @@ func (w *world) open(dir string, own secrets.Secrets) {
 	w.api = api.New(api.Options{Base: address, Now: now, Limit: w.limit, Rooms: api.Rooms{
 		Desk: d, Ledger: w.ledger, Registry: w.registry, Settings: set, Audit: w.audit, Keys: keys{w.identity, w}, Redirect: w.redirect,
 		Faces: w.products, Sandbox: soft, Alarms: w.alarms, Webhooks: unsent{w.notices},
-		Lifecycle: lifecycle.New(lifecycle.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now,
+		Lifecycle: lifecycle.New(lifecycle.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: authors, Now: now, Revoked: w.alarms.Revoked,
 			ListURL: func(id channel.ID) string { return base + "/v1/issuers/" + id.String() + "/status-list" }}),
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
 	}})

@@ -171,7 +171,7 @@ func (r *rooms) openDesk(_ context.Context, s *Service) error {
 	})
 	r.api = api.New(api.Options{Base: s.Base, Limit: s.limits.allow, Now: s.Now, Logger: s.Log, Rooms: api.Rooms{
 		Desk: r.desk, Keys: r.people, Audit: r.audit, Redirect: r.redirect, Faces: r.products, Webhooks: r.notify, Alarms: r.alarm,
-		Ledger: h.Ledger, Log: r.checkpoints(s), Registry: h.Registry, Settings: r.settings, Lifecycle: r.life, Bundle: h.Bundle, IsTest: r.sandbox.IsTest,
+		Ledger: h.Ledger, Log: r.checkpoints(s), Registry: h.Registry, Settings: r.settings, Lifecycle: r.life, Bundle: h.Bundle, Sandbox: r.sandbox,
 	}})
 	return nil
 }

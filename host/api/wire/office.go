@@ -173,7 +173,7 @@ type NewKey struct {
 
 // SandboxCardRequest asks for a software card.
 type SandboxCardRequest struct {
-	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What to call it." example:"test watch"`
+	Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]+$" doc:"What to call it." example:"test watch"`
 }
 
 // SandboxCard is a card in software. It proves nothing.
