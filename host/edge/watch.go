@@ -50,7 +50,7 @@ func (e *edge) log(r *http.Request, v *visit, a *answer, took time.Duration) {
 	}
 	e.Log.LogAttrs(r.Context(), level, "request",
 		slog.String("id", v.id), slog.String("network", Network(v.client)),
-		slog.String("method", short(r.Method)), slog.String("url", short(Redact(r.RequestURI))), slog.String("route", v.route),
+		slog.String("method", short(Redact(r.Method))), slog.String("url", short(Redact(r.RequestURI))), slog.String("route", v.route),
 		slog.Int("status", a.code()), slog.Int64("bytes", a.bytes), slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("agent", short(Redact(r.UserAgent()))))
 }
