@@ -60,11 +60,13 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 		return err
 	}
 	defer h.Close()
-	jobs, end, err := a.serviceJobs(ctx, h, f)
+	jobs, an, err := a.serviceJobs(ctx, h, f)
 	if err != nil {
 		return err
 	}
-	defer end()
+	if an != nil {
+		defer an.Close() // what it recorded is final
+	}
 	listener, err := edge.Listen(ctx, f.listening(a.flags.data, a.sayProblem))
 	switch {
 	case errors.Is(err, edge.ErrPlain), errors.Is(err, edge.ErrCertificate):
@@ -75,6 +77,9 @@ func (a *app) runService(ctx context.Context, f serviceFlags) error {
 	served, err := a.servedHouse(ctx, h)
 	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if an != nil {
+		served.Ledger = anchored{served.Ledger, an}
 	}
 	o := serve.Options{
 		House: served, Listener: listener, Base: f.base(listener.Addr()), BehindProxy: f.behindProxy, Rate: f.rate,
@@ -125,37 +130,44 @@ func (a *app) servedHouse(ctx context.Context, h *house) (serve.House, error) {
 	return s, err
 }
 
-// serviceJobs are what takes the log's checkpoints to others. end is to be called when they have ended.
-func (a *app) serviceJobs(ctx context.Context, h *house, f serviceFlags) (jobs []serve.Job, end func(), err error) {
+// anchored is a ledger whose Info tells how its anchor does.
+type anchored struct {
+	ledger.Ledger
+	anchor *anchor.Anchor
+}
+
+// Info is the ledger's, with the anchor's warnings.
+func (l anchored) Info(ctx context.Context) (ledger.Info, error) { return l.anchor.Info(ctx) }
+
+// serviceJobs are what takes the log's checkpoints to others. The anchor is nil for none; it is to be closed when they have ended.
+func (a *app) serviceJobs(ctx context.Context, h *house, f serviceFlags) (jobs []serve.Job, an *anchor.Anchor, err error) {
 	const what = "serving"
-	end = func() {}
 	if len(f.witnesses) == 0 && !f.anchor.given() {
-		return nil, end, nil
+		return nil, nil, nil
 	}
 	log, err := h.ledger.ownLog(what)
 	if err != nil {
-		return nil, end, err
+		return nil, nil, err
 	}
 	if len(f.witnesses) > 0 {
 		p, err := a.publisher(ctx, log, f.witnesses, f.witnessKeys)
 		if err != nil {
-			return nil, end, console.Misuse(what, err.Error(), "give --witness URL and --witness-key as the witness's owner shows them")
+			return nil, nil, console.Misuse(what, err.Error(), "give --witness URL and --witness-key as the witness's owner shows them")
 		}
 		jobs = append(jobs, p.Run)
 	}
 	if !f.anchor.given() {
-		return jobs, end, nil
+		return jobs, nil, nil
 	}
-	an, err := a.openAnchor(ctx, log, f.anchor)
-	if err != nil {
-		return nil, end, err
+	if an, err = a.openAnchor(ctx, log, f.anchor); err != nil {
+		return nil, nil, err
 	}
 	start, cancel := context.WithTimeout(ctx, anchorPatience)
 	defer cancel()
 	if err := an.Compare(start); anchor.Refutes(err) {
-		return nil, end, errors.Join(err, an.Close())
+		return nil, nil, errors.Join(err, an.Close())
 	}
-	return append(jobs, an.Run), func() { an.Close() }, nil // what it recorded is final
+	return append(jobs, an.Run), an, nil
 }
 
 // serviceView is what the service tells before its first request.

@@ -137,6 +137,12 @@ func TestFailedCommitIsUncertainAndEndsWriting(t *testing.T) {
 	}
 	err = db.Update(t.Context(), func(*sql.Tx) error { return nil })
 	assert.ErrorIs(t, err, ErrBroken)
+	select {
+	case err := <-Broken():
+		assert.ErrorIs(t, err, ErrBroken)
+	default:
+		assert.Fail(t, "whoever runs the process was not told")
+	}
 }
 
 func TestEndedContextSaysWhetherTheRequestWasTaken(t *testing.T) { onBothOpen(t, endedContext) }
