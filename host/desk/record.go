@@ -26,8 +26,14 @@ type Request struct {
 // nothing, and the same request can be made again with what was missing.
 //
 // By the API only who may record taps for the card's issuer is answered; the error is one of package identity then. Further errors:
-// ErrTooMany, settings.ErrUnreadable, and those of validation.Update.
+// ErrTooMany, settings.ErrUnreadable, and those of validation.Update. The Finding's Form is there with an error, too.
 func (d *Desk) Record(ctx context.Context, r Request, c Caller) (Finding, error) {
+	f, err := d.record(ctx, r, c)
+	f.Form = r.Form
+	return f, err
+}
+
+func (d *Desk) record(ctx context.Context, r Request, c Caller) (Finding, error) {
 	if c.Channel == ChannelAPI {
 		if err := d.mayRecord(ctx, r.URL, c.Actor); err != nil {
 			return Finding{}, err
@@ -49,7 +55,6 @@ func (d *Desk) Record(ctx context.Context, r Request, c Caller) (Finding, error)
 	if v.Code == validation.PayloadRejected {
 		f.Problems = b.problems
 	}
-	f.Form = r.Form
 	d.observe(ctx, f, c, r.Place)
 	return f, nil
 }

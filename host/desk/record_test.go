@@ -242,6 +242,20 @@ func TestEachRefusal(t *testing.T) {
 		assert.Equal(t, "stolen", f.Card.Reason, "also where the registry is behind")
 	}
 	assert.Equal(t, validation.PayloadRejected, newWorld(t).refusesPayload())
+
+	w = newWorld(t)
+	w.sayTaps(record.ChannelMoved{Last: 1, State: record.StateMoved, To: "log.example.org", Was: record.StateInService})
+	f := w.record(desk.Request{URL: w.card.Tap()}, web)
+	assert.Equal(t, validation.Moved, f.Code)
+	assert.Equal(t, "log.example.org", f.MovedTo)
+
+	fresh := taptest.NewCard("not yet in service")
+	w.say(w.chain.Say(recordtest.Body(recordtest.Registered(fresh, w.issuer, w.tapsAuthor(fresh).Channel()))))
+	assert.Equal(t, validation.NotInService, w.record(desk.Request{URL: fresh.Tap()}, web).Code)
+	card, err := w.Card(t.Context(), fresh.ID())
+	require.NoError(t, err)
+	assert.Equal(t, desk.NotInService, card.Status)
+	assert.Nil(t, card.Proof)
 }
 
 func (w *world) refusesPayload() validation.Code {
@@ -263,9 +277,14 @@ func TestAStoreThatFailsChangesNoAnswer(t *testing.T) {
 func TestSettingsThatCannotBeReadRecordNothing(t *testing.T) {
 	w := newWorld(t)
 	w.sayTaps(recordtest.Configured(1, channel.Hash{9}))
-	_, err := w.Record(t.Context(), desk.Request{URL: w.card.Tap()}, web)
+	url, typed := w.card.Tap(), map[string]string{"kg": "3"}
+	f, err := w.Record(t.Context(), desk.Request{URL: url, Form: typed}, web)
 	assert.ErrorIs(t, err, settings.ErrUnreadable)
+	assert.Equal(t, typed, f.Form)
 	assert.Empty(t, w.recorded())
+	_, err = w.Look(t.Context(), url, web)
+	assert.ErrorIs(t, err, settings.ErrUnreadable)
+	assert.Equal(t, validation.Superseded, w.look(w.card.TapAt(1), web).Code, "what is used up is, whatever the card asks")
 }
 
 func TestALedgerThatDoesNotAnswerIsNoRefusal(t *testing.T) {

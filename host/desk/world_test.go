@@ -63,7 +63,7 @@ func (f *faulty) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 // world is an installation with one card in service, and a desk for it.
 type world struct {
 	*desk.Desk
-	t        *testing.T
+	t        testing.TB
 	o        desk.Options
 	ledger   *faulty
 	authors  *secrets.Authors
@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	return newWorldOn(t, ledger.NewMemory(origin, signer, time.Now), policy, filepath.Join(t.TempDir(), "registry.db"))
 }
 
-func logKeys(t *testing.T) (ledger.Signer, ledger.Policy) {
+func logKeys(t testing.TB) (ledger.Signer, ledger.Policy) {
 	private, public, err := note.GenerateKey(strings.NewReader(strings.Repeat("host/desk", 10)), origin)
 	require.NoError(t, err)
 	signer, err := ledger.NewSigner(private)
@@ -112,7 +112,7 @@ func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func newWorldOn(t *testing.T, l book, policy ledger.Policy, registryName string) *world {
+func newWorldOn(t testing.TB, l book, policy ledger.Policy, registryName string) *world {
 	w := &world{t: t, policy: policy, ledger: &faulty{book: l}, chain: recordtest.ChainOf(seedOf("shop")), card: taptest.NewCard("desk"), now: time.Now()}
 	own := secrets.Secrets{Master: seed("master"), Issuers: []secrets.Issuer{{Name: "shop", Seed: seedOf("shop"), Taps: seed("shop taps")}}}
 	w.authors, w.issuer = secrets.NewAuthors(own), w.chain.ID()

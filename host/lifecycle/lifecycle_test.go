@@ -41,7 +41,7 @@ type book interface {
 // world is an installation with one issuer.
 type world struct {
 	*lifecycle.Service
-	t          *testing.T
+	t          testing.TB
 	ledger     book
 	registry   *registry.Registry
 	authors    *secrets.Authors
@@ -51,11 +51,11 @@ type world struct {
 	secrets    secrets.Secrets
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	return newWorldOn(t, ledger.NewMemory(origin, signer(t), time.Now), filepath.Join(t.TempDir(), "registry.db"))
 }
 
-func signer(t *testing.T) ledger.Signer {
+func signer(t testing.TB) ledger.Signer {
 	private, _, err := note.GenerateKey(strings.NewReader(strings.Repeat("host/lifecycle", 10)), origin)
 	require.NoError(t, err)
 	s, err := ledger.NewSigner(private)
@@ -63,7 +63,7 @@ func signer(t *testing.T) ledger.Signer {
 	return s
 }
 
-func newWorldOn(t *testing.T, l book, registryName string) *world {
+func newWorldOn(t testing.TB, l book, registryName string) *world {
 	w := &world{t: t, ledger: l, now: time.Now()}
 	w.secrets = secrets.Secrets{Master: seed("master"), Issuers: []secrets.Issuer{{Name: "shop", Seed: seed("shop"), Taps: seed("shop taps")}}}
 	w.authors, w.issuer = secrets.NewAuthors(w.secrets), recordtest.ChainOf(seed("shop"))
@@ -78,6 +78,21 @@ func newWorldOn(t *testing.T, l book, registryName string) *world {
 	require.NoError(t, l.List(t.Context(), w.issuer.ID()))
 	w.say(w.issuer.Say(recordtest.Body(recordtest.Opened("shop"))))
 	return w
+}
+
+// BenchmarkStatusList makes the list of an issuer with 2000 cards, all of whose rows are read and checked.
+func BenchmarkStatusList(b *testing.B) {
+	w := newWorld(b)
+	for i := range 2000 {
+		c := taptest.NewCard(fmt.Sprint("card ", i))
+		w.say(w.issuer.Say(recordtest.Body(recordtest.Registered(c, w.issuer.ID(), w.taps(c).Channel()))))
+	}
+	require.NoError(b, w.registry.Sync(b.Context()))
+	for b.Loop() {
+		w.now = w.now.Add(time.Hour)
+		_, err := w.StatusList(b.Context(), w.issuer.ID())
+		require.NoError(b, err)
+	}
 }
 
 func (w *world) say(m channel.Message) {
@@ -262,4 +277,35 @@ func TestAMovedCardIsChangedWhereItLives(t *testing.T) {
 	w.say(m)
 	_, err = w.Revoke(t.Context(), c.ID(), "lost", "")
 	assert.ErrorIs(t, err, lifecycle.ErrMoved)
+}
+
+// A card whose history was lost is carried over to the channel that succeeds its issuer's; it can be revoked before anybody sees it again.
+func TestACardWhoseHistoryWasLostIsRevoked(t *testing.T) {
+	w := newWorld(t)
+	old, heir, c := recordtest.NewChain("old"), recordtest.ChainOf(seed("heir")), taptest.NewCard("lost")
+	w.authors.Add(secrets.Issuer{Name: "heir", Seed: seed("heir"), Taps: seed("heir taps"), Generation: 1})
+	id := heir.ID()
+	opened := recordtest.Opened("old")
+	opened.Next = sha256.Sum256(id[:])
+	opening := old.Say(recordtest.Body(opened)) // both stand on the ledger that was lost
+	registration := old.Say(recordtest.Body(recordtest.Registered(c, old.ID(), recordtest.NewChain("old taps").ID())))
+
+	require.NoError(t, w.ledger.List(t.Context(), id))
+	w.say(heir.Say(recordtest.Body(record.IssuerSucceeded{Name: "heir", Log: origin, Previous: old.ID(), Opening: opening.Bytes(), Reason: record.HistoryLost, Since: 1})))
+	taps, err := w.authors.Taps(id, c.ID())
+	require.NoError(t, err)
+	w.say(heir.Say(recordtest.Body(record.CardCarried{Registration: registration.Bytes(), Taps: taps.Channel(), Last: 7})))
+	require.Equal(t, record.StateLost, w.card(c).State)
+
+	_, err = w.Associate(t.Context(), c.ID(), "lock 7", "")
+	assert.ErrorIs(t, err, lifecycle.ErrNotInService)
+	_, err = w.Revoke(t.Context(), c.ID(), "lost with its history", "")
+	require.NoError(t, err)
+	assert.Equal(t, record.StateRevoked, w.card(c).State)
+	rejections, err := w.registry.Rejections(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, rejections)
+	token, err := w.StatusList(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1}, open(t, token, id).set())
 }
