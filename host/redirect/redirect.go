@@ -71,12 +71,14 @@ var (
 	ErrUsedToken = errors.New("redirect token was used before")
 )
 
-// Options is what a Service works with; all but Hook are needed.
+// Options is what a Service works with. Key, Issuer, Now and Random are needed.
 type Options struct {
 	Key    channel.Seed // of the Ed25519 key that signs
 	Issuer string       // base URL of this service: the claim iss
 	Now    func() time.Time
 	Random io.Reader
+	// AllowLocal also sends visitors to http addresses of this machine: for demonstrations, where the service itself has no TLS.
+	AllowLocal bool
 	// Hook, when set, is called with the points that a write passes, see store.Options: for crash tests.
 	Hook func(point string)
 }
@@ -141,7 +143,7 @@ func (s *Service) JWKS() []byte { return s.jwks }
 // Issue returns target with a fresh token for it in the query parameter [Parameter]; whatever else stands in target stays. target is
 // where a card's holder is sent, so it has to come from the registry and never from a request. The error is ErrBadTarget.
 func (s *Service) Issue(_ context.Context, target *url.URL, card tap.CardID, counter uint32) (*url.URL, error) {
-	audience, err := checkTarget(target)
+	audience, err := checkTarget(target, s.AllowLocal)
 	if err != nil {
 		return nil, fmt.Errorf("sending on from tap %d of card %v: %w", counter, card, err)
 	}

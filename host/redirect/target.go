@@ -14,8 +14,8 @@ import (
 var ErrBadTarget = errors.New("address is not one to send visitors to")
 
 // checkTarget returns the target's origin. What is checked is the text that a browser gets to see: a url.URL that was put together
-// by hand may hold anything.
-func checkTarget(target *url.URL) (origin string, err error) {
+// by hand may hold anything. With local it may also be an http address of this machine.
+func checkTarget(target *url.URL, local bool) (origin string, err error) {
 	if target == nil {
 		return "", fmt.Errorf("%w: there is none", ErrBadTarget)
 	}
@@ -27,17 +27,24 @@ func checkTarget(target *url.URL) (origin string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrBadTarget, err)
 	}
-	if read.Scheme != "https" || read.Opaque != "" || read.User != nil || read.Host != target.Host || read.RawQuery != target.RawQuery {
-		return "", fmt.Errorf("%w: want https://host/…, without user information", ErrBadTarget)
+	if read.Opaque != "" || read.User != nil || read.Host != target.Host || read.RawQuery != target.RawQuery {
+		return "", fmt.Errorf("%w: want https://host/…, and no more than its parts say", ErrBadTarget)
 	}
-	return parseOrigin(read.Scheme + "://" + read.Host)
+	return parseOrigin(read.Scheme+"://"+read.Host, local)
 }
 
 // parseOrigin reads "https://host" or "https://host:port" and returns it as browsers write an origin (RFC 6454 section 6.2): in
-// lower case, without the port that https has anyway. The error is ErrBadTarget.
-func parseOrigin(text string) (string, error) {
+// lower case, without the port that https has anyway. With local it also reads http origins of this machine. The error is ErrBadTarget.
+func parseOrigin(text string, local bool) (string, error) {
 	u, err := url.Parse(text)
-	if err != nil || !isVisible(text) || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Path != "" || strings.ContainsAny(text, "?#%") {
+	if err != nil || !isVisible(text) || u.Hostname() == "" || u.User != nil || u.Path != "" || strings.ContainsAny(text, "?#%") {
+		return "", fmt.Errorf("%w: %.100q is no origin", ErrBadTarget, text)
+	}
+	usual := map[string]string{"https": "443"}
+	if local && isLocal(u.Hostname()) {
+		usual["http"] = "80"
+	}
+	if usual[u.Scheme] == "" {
 		return "", fmt.Errorf("%w: %.100q is no https origin", ErrBadTarget, text)
 	}
 	host := strings.ToLower(u.Hostname())
@@ -46,10 +53,16 @@ func parseOrigin(text string) (string, error) {
 	} else if !hostname.MatchString(host) {
 		return "", fmt.Errorf("%w: %.100q is no host", ErrBadTarget, host)
 	}
-	if port := u.Port(); port != "" && port != "443" {
+	if port := u.Port(); port != "" && port != usual[u.Scheme] {
 		host += ":" + port
 	}
-	return "https://" + host, nil
+	return u.Scheme + "://" + host, nil
+}
+
+// isLocal reports whether a host is this machine.
+func isLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // hostname is a name in the form that DNS knows; beyond ASCII it is written in Punycode.

@@ -2,6 +2,7 @@ package redirect
 
 import (
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestTargetStaysAsItWas(t *testing.T) {
 		u, err := url.Parse(target)
 		require.NoError(t, err)
 		assert.Equal(t, u.Fragment, fragment)
-		origin, err := parseOrigin("https://" + u.Host)
+		origin, err := parseOrigin("https://"+u.Host, false)
 		require.NoError(t, err)
 		_, err = s.Verify(t.Context(), token, origin)
 		assert.NoError(t, err, target)
@@ -46,6 +47,37 @@ func TestBadTargetsAreRefused(t *testing.T) {
 		to, err := s.Issue(t.Context(), target, card, 1)
 		assert.ErrorIs(t, err, ErrBadTarget, "%v", target)
 		assert.Nil(t, to)
+	}
+}
+
+// A demonstration has no TLS: its own product page may be on this machine, and on no other.
+func TestThisMachineMayBeTheTarget(t *testing.T) {
+	usual, c := open(t)
+	o := options(c.now, nil)
+	o.AllowLocal = true
+	local, err := Open(t.Context(), filepath.Join(t.TempDir(), "redirect.db"), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, local.Close()) })
+	for target, origin := range map[string]string{
+		"http://localhost:8080/p": "http://localhost:8080", "http://127.0.0.1/p": "http://127.0.0.1", "http://[::1]:80/p": "http://[::1]", "https://shop.example/": "https://shop.example",
+	} {
+		u, err := url.Parse(target)
+		require.NoError(t, err)
+		to, err := local.Issue(t.Context(), u, card, 1)
+		require.NoError(t, err)
+		got, err := local.Verify(t.Context(), to.Query().Get(Parameter), origin)
+		require.NoError(t, err)
+		assert.Equal(t, origin, got.Audience)
+		if u.Scheme == "http" {
+			_, err = usual.Issue(t.Context(), u, card, 1)
+			assert.ErrorIs(t, err, ErrBadTarget)
+		}
+	}
+	for _, target := range []string{"http://shop.example/", "http://localhost.evil.example/", "http://10.0.0.1/", "ftp://localhost/"} {
+		u, err := url.Parse(target)
+		require.NoError(t, err)
+		_, err = local.Issue(t.Context(), u, card, 1)
+		assert.ErrorIs(t, err, ErrBadTarget)
 	}
 }
 
@@ -82,12 +114,12 @@ func checkIssued(t *testing.T, s *Service, scheme, host, path, query, fragment s
 // Whatever the text: an origin that is read is one that reads back as itself, and nothing that a URL could hide behind it.
 func FuzzOrigin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		origin, err := parseOrigin(text)
+		origin, err := parseOrigin(text, false)
 		if err != nil {
 			require.ErrorIs(t, err, ErrBadTarget)
 			return
 		}
-		again, err := parseOrigin(origin)
+		again, err := parseOrigin(origin, false)
 		require.NoError(t, err)
 		require.Equal(t, origin, again)
 		u, err := url.Parse(origin + "/path")

@@ -85,7 +85,7 @@ func (s *Service) Verify(ctx context.Context, token, audience string) (Claims, e
 	if err != nil {
 		return Claims{}, fmt.Errorf("checking redirect token: %w", err)
 	}
-	if origin, err := parseOrigin(audience); err != nil || origin != c.Audience {
+	if origin, err := parseOrigin(audience, s.AllowLocal); err != nil || origin != c.Audience {
 		return Claims{}, fmt.Errorf("checking redirect token: %w", ErrOtherAudience)
 	}
 	now := s.Now()

@@ -123,7 +123,9 @@ func (r *rooms) openProducts(ctx context.Context, s *Service) (err error) {
 
 func (r *rooms) openRedirect(ctx context.Context, s *Service) (err error) {
 	key := channel.DeriveSeed(s.House.Master, 0, redirectSeed)
-	r.redirect, err = redirect.Open(ctx, s.House.Store("redirect"), redirect.Options{Key: key, Issuer: s.Base.String(), Now: s.Now, Random: s.Random})
+	r.redirect, err = redirect.Open(ctx, s.House.Store("redirect"), redirect.Options{
+		Key: key, Issuer: s.Base.String(), AllowLocal: s.Base.Scheme == "http", Now: s.Now, Random: s.Random,
+	})
 	if err != nil {
 		return err
 	}
