@@ -135,7 +135,7 @@ func (r *rooms) openRedirect(ctx context.Context, s *Service) (err error) {
 
 func (r *rooms) openNotices(ctx context.Context, s *Service) (err error) {
 	r.notify, err = notify.Open(ctx, s.House.Store("notify"), notify.Options{
-		Master: s.House.Master, Mail: s.Mail, AllowPrivate: s.AllowPrivateWebhooks, Now: s.Now, Random: s.Random, Log: s.Log,
+		Master: s.House.Master, Mail: s.mail(), AllowPrivate: s.AllowPrivateWebhooks, Now: s.Now, Random: s.Random, Log: s.Log,
 	})
 	if err != nil {
 		return err
