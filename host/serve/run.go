@@ -10,6 +10,7 @@ import (
 	"github.com/productid/productid/host/ledger/tlog"
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/store"
+	"github.com/productid/productid/pkg/channel"
 )
 
 // Job is work that goes on until its context ends, and returns that context's error then.
@@ -75,13 +76,16 @@ func (s *Service) serveMetrics(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// sync keeps the registry level with the ledger. A ledger that does not answer is tried again.
+// sync keeps the registry level with the ledger, and with it what the installation has of its issuers. A ledger that does not answer is tried again.
 func (s *Service) sync(ctx context.Context) error {
 	every := time.NewTicker(syncEvery)
 	defer every.Stop()
-	failing := false
+	failing, n := false, newcomers{map[channel.ID]bool{}}
 	for {
 		err := s.House.Registry.Sync(ctx)
+		if err == nil {
+			err = n.welcome(ctx, s.House)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
