@@ -114,7 +114,9 @@ func TestPagesSayWhatTheySaid(t *testing.T) {
 			assert.NotRegexp(t, `<script>|<style|\sstyle=|\son[a-z]+=|javascript:|ZgotmplZ|%!`, body, name)
 			assert.Equal(t, 1, strings.Count(body, "<title>"), name)
 			assert.LessOrEqual(t, strings.Count(strings.ReplaceAll(body, "script-only", ""), "<h1"), 2, name)
-			all.WriteString("== " + name + "\n" + read(t, body) + "\n")
+			if name != "GET /problems/" { // the codes are other rooms'
+				all.WriteString("== " + name + "\n" + read(t, body) + "\n")
+			}
 		}
 		file := "testdata/pages." + language + ".txt"
 		if *update {

@@ -195,8 +195,9 @@ func prefetched(r *http.Request) bool {
 	return false
 }
 
-// robot finds programs that fetch pages by what they call themselves. Some run scripts; nobody reads their pages.
-var robot = regexp.MustCompile(`(?i)bot\b|bot/|crawl|spider|preview|facebookexternalhit|slurp|lighthouse|whatsapp/|skypeuri|embedly|vkshare`)
+// robot finds programs that fetch pages by what they call themselves. Some run scripts; nobody reads their pages. There is a make of
+// phones called Cubot.
+var robot = regexp.MustCompile(`(?i)[^u]bot\b|crawl|spider|preview|facebookexternalhit|slurp|lighthouse|whatsapp/|skypeuri|embedly|vkshare`)
 
 // byItself reports whether the page may send its request by itself: there is somebody who reads it.
 func byItself(r *http.Request) bool {

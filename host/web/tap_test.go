@@ -48,6 +48,14 @@ func TestLookingUsesNothingUp(t *testing.T) {
 		bot.header.Set("User-Agent", agent)
 		assert.NotContains(t, bot.get(tapped).text, "data-at-once", agent)
 	}
+	for _, agent := range []string{"Mozilla/5.0 (Linux; Android 14; CUBOT KINGKONG) Chrome/130.0 Mobile", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1"} {
+		person := w.phone()
+		person.header.Set("User-Agent", agent)
+		answer := person.get(tapped)
+		assert.Contains(t, answer.text, "data-at-once", agent)
+		assert.Contains(t, answer.text, "<title>Check of a card · ProductID</title>", "a preview of a link must not vouch for it")
+		assert.Contains(t, answer.text, `<meta name="description" content="`)
+	}
 	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, "TAP"} {
 		answer := p.send(method, tapped, nil)
 		assert.Equal(t, http.StatusMethodNotAllowed, answer.Code, method)

@@ -104,6 +104,7 @@ func (s *Site) routes() {
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
 	if isTap(r.URL) {
+		r.Pattern = "tap" // for metrics and logs: all of them are one route
 		s.tap(w, r)
 		return
 	}
