@@ -114,7 +114,9 @@ func (s *Site) caller(r *http.Request) desk.Caller {
 
 // look shows what there is to see of the tap, and writes nothing.
 func (v *visit) look() {
-	f, err := v.Desk.Look(v.r.Context(), v.url, v.caller(v.r))
+	ctx, cancel := context.WithTimeout(v.r.Context(), v.Patience)
+	defer cancel()
+	f, err := v.Desk.Look(ctx, v.url, v.caller(v.r))
 	if err != nil {
 		v.cannot(err, false)
 		return
@@ -146,9 +148,9 @@ func (v *visit) cannot(err error, recording bool) {
 	switch {
 	case errors.As(err, &many):
 		code, status, wait = codeTooMany, http.StatusTooManyRequests, many.RetryAfter
-	case errors.Is(err, ledger.ErrUncertain), recording && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
+	case errors.Is(err, ledger.ErrUncertain), recording && gaveUp(err):
 		code = codeUncertain
-	case !errors.Is(err, ledger.ErrUnavailable):
+	case !errors.Is(err, ledger.ErrUnavailable) && !gaveUp(err):
 		v.Log.ErrorContext(v.r.Context(), "tap cannot be decided", "request", edge.RequestID(v.r.Context()), "error", edge.Redact(err.Error()))
 	}
 	setRetryAfter(v.w, wait)
@@ -160,6 +162,11 @@ func (v *visit) cannot(err error, recording bool) {
 	}
 	a.Busy = v.busy(a.Ask)
 	v.page.Render(v.w, v.r, status, "tap", a)
+}
+
+// gaveUp reports whether it was us, or the reader, who did not wait for the answer.
+func gaveUp(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // show shows what was found.

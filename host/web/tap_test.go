@@ -253,6 +253,19 @@ func TestWhatIsNotKnownIsNoRefusal(t *testing.T) {
 	assert.Contains(t, answer.text, "Wait 2 minutes and try again.")
 }
 
+func TestSlowLedgerIsNotWaitedForForever(t *testing.T) {
+	w := newWorld(t)
+	w.Patience = 50 * time.Millisecond
+	tapped := w.card.Tap()
+	p := w.phone()
+	w.ledger.slow.Store(true)
+	p.get(tapped).says(t, w, "open", "We cannot check right now")
+	p.post(tapped).says(t, w, "open", "Answer still open") // as far as is known here
+	w.ledger.slow.Store(false)
+	p.post(tapped).says(t, w, "good", "Genuine")
+	assert.Len(t, w.recorded(), 1)
+}
+
 func TestCardThatAsksForSignInLeadsThere(t *testing.T) {
 	w := newWorld(t)
 	w.set(record.Settings{LoginRequired: true})

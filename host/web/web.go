@@ -36,7 +36,7 @@ import (
 //go:embed all:templates
 var templates embed.FS
 
-// defaultPatience is how long a tap's record may take before the reader is told that the answer is still open.
+// defaultPatience is how long an answer may take before the reader is told that there is none yet.
 const defaultPatience = 20 * time.Second
 
 // Options is what a Site works with; all are needed, but for Name, Patience and Zone.

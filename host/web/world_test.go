@@ -49,15 +49,19 @@ const origin = "log.example.com/web"
 
 func seed(name string) channel.Seed { return sha256.Sum256([]byte(name)) }
 
-// slowable is a ledger that can be away, or take a message and lose the answer.
+// slowable is a ledger that can be away, or slow, or take a message and lose the answer.
 type slowable struct {
 	*tlog.Log
-	away, lose atomic.Bool
+	away, slow, lose atomic.Bool
 }
 
 func (l *slowable) Head(ctx context.Context, id channel.ID) (ledger.Entry, error) {
 	if l.away.Load() {
 		return ledger.Entry{}, ledger.ErrUnavailable
+	}
+	if l.slow.Load() {
+		<-ctx.Done()
+		return ledger.Entry{}, ctx.Err()
 	}
 	return l.Log.Head(ctx, id)
 }
