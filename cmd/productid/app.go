@@ -40,6 +40,9 @@ type globals struct {
 	yes        bool
 	issuer     string
 
+	// of the verbs that a service can be asked instead
+	server, keyFile string
+
 	// of the verbs that make cards
 	issuerName, issuerURL, station string
 }

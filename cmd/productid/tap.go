@@ -21,12 +21,17 @@ func (a *app) tap() *cobra.Command {
 }
 
 func (a *app) tapVerify() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "verify URL", Short: "Say whether a tap is genuine and unused; write nothing",
-		Long:    "Says whether the URL was made by a registered card and is not used up. Writes nothing. Exit code 3 unless it is valid.",
-		Example: `  productid tap verify "$(productid card read)"`,
-		Args:    arguments(1, 1, "a tap URL"),
+		Long: `Says whether the URL was made by a registered card and is not used up. Writes nothing. Exit code 3 unless it is valid. With
+--server a service is asked, and nothing is needed here.`,
+		Example: `  productid tap verify "$(productid card read)"
+  productid tap verify --server https://tap.example.com 'https://tap.example.com/t?i=…&c=…&s=…'`,
+		Args: arguments(1, 1, "a tap URL"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if a.flags.server != "" {
+				return a.remoteVerify(c.Context(), args[0])
+			}
 			h, err := a.openHouse(c.Context(), existing)
 			if err != nil {
 				return err
@@ -39,6 +44,8 @@ func (a *app) tapVerify() *cobra.Command {
 			return a.answerVerdict(v)
 		},
 	}
+	a.declareServer(c)
+	return c
 }
 
 // answerVerdict prints a verdict; one that is not good ends with exit code 3.

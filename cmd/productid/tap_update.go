@@ -19,7 +19,8 @@ func (a *app) tapUpdate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "update URL", Short: "Record a tap: from then on its URL is used up",
 		Long: `Checks the tap and records it on the ledger, once. The answer comes when the record is final. A repetition is
-already_used, except with the same --idempotency-key: that gets the first answer again. Exit code 3 unless recorded.`,
+already_used, except with the same --idempotency-key: that gets the first answer again. Exit code 3 unless recorded. With --server a
+service records it, for an API key with the scope taps:record.`,
 		Example: `  productid tap update "$(productid card read)" --payload temperature.json --receipt receipt.json
   productid ledger verify receipt.json`,
 		Args: arguments(1, 1, "a tap URL"),
@@ -28,6 +29,9 @@ already_used, except with the same --idempotency-key: that gets the first answer
 			var err error
 			if r.Payload, err = a.payload(payload); err != nil {
 				return err
+			}
+			if a.flags.server != "" {
+				return a.remoteUpdate(c.Context(), r, remoteTap{retry, receipt, dryRun})
 			}
 			if retry != "" {
 				r.Retry = &validation.Retry{Scope: "cli", Key: retry}
@@ -54,6 +58,7 @@ already_used, except with the same --idempotency-key: that gets the first answer
 	flags.StringVar(&retry, "idempotency-key", "", "random `text` of 128 bits or more, at least 22 characters, that names this request")
 	flags.StringVar(&receipt, "receipt", "", "new `file` for the record and its proof; - is standard output")
 	flags.BoolVar(&dryRun, "dry-run", false, "check only; write nothing")
+	a.declareServer(c)
 	return c
 }
 

@@ -38,7 +38,7 @@ import (
 // first. Codes are stable: machines branch on them.
 func catalogue() []entry {
 	var all []entry
-	for _, part := range [][]entry{maybe(), interrupted(), ofStations(), ofReaders(), ofGuards(), ofAnchors(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofPeople(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
+	for _, part := range [][]entry{maybe(), ofServices(), interrupted(), ofStations(), ofReaders(), ofGuards(), ofAnchors(), ofFiles(), ofNetworks(), ofHistories(), ofLedgers(), ofCards(), ofPeople(), ofRequests(), ofFormats(), ofDevnets(), ofMachines()} {
 		all = append(all, part...)
 	}
 	return all

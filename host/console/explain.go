@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/productid/productid/host/api/client"
 	"github.com/productid/productid/pkg/apdu"
 )
 
@@ -15,6 +16,9 @@ func Explain(err error) Problem {
 	}
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return *p
+	}
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return ofService(err, p)
 	}
 	for _, e := range catalogue() {
 		if cause := e.match(err); cause != nil {
