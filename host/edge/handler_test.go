@@ -115,7 +115,7 @@ func TestPanicIsAnsweredAndCounted(t *testing.T) {
 	var problem map[string]any
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &problem))
 	assert.Equal(t, "internal", problem["code"])
-	assert.Equal(t, w.Header().Get("X-Request-Id"), problem["request_id"])
+	assert.Equal(t, w.Header().Get("X-Request-Id"), problem["requestId"])
 
 	page := answer(h, request("GET", "/t?s="+secret, "Accept", "text/html,application/json"))
 	assert.Equal(t, 500, page.Code)

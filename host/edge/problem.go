@@ -36,7 +36,7 @@ func PlainProblem(w http.ResponseWriter, r *http.Request, status int, code strin
 	if WantsJSON(r) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + code, "title": title, "status": status, "detail": next, "code": code, "request_id": id})
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": "/problems/" + code, "title": title, "status": status, "detail": next, "code": code, "requestId": id})
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -27,7 +27,10 @@ func newMetrics(s *Service) *metrics {
 		}, func() float64 { return s.behind().Seconds() }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "productid_outbox_length", Help: "Deliveries by webhook and mail that are still to be made; -1 when the database does not answer.",
-		}, s.outbox))
+		}, s.outbox),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "productid_checks_lost_total", Help: "Checks that could not be kept, so that no alarm was raised about them.",
+		}, func() float64 { return float64(s.rooms.desk.Lost().Unobserved) }))
 	return m
 }
 

@@ -96,7 +96,7 @@ func (r *rooms) openSandbox(ctx context.Context, s *Service) error {
 
 func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
 	r.people, err = identity.Open(ctx, s.House.Store("identity"), identity.Options{
-		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, IsTest: r.sandbox.IsTest, Now: s.Now, Random: s.Random,
+		Origin: s.Base, Master: s.House.Master, Providers: s.Providers, IsTest: r.sandbox.IsTest, Fail: s.noSession, Now: s.Now, Random: s.Random,
 	})
 	if err != nil {
 		return err

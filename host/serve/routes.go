@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 
+	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/tiles"
 	"github.com/productid/productid/host/page"
@@ -52,9 +53,9 @@ func forEverybody(h http.Handler) http.Handler {
 
 // problem answers where no handler can, in the website's words; plainly to programs, and where even that fails.
 func (s *Service) problem(w http.ResponseWriter, r *http.Request, status int, code string) {
+	answer := func() { s.rooms.web.Problem(w, r, status) }
 	if edge.WantsJSON(r) {
-		edge.PlainProblem(w, r, status, code)
-		return
+		answer = func() { s.rooms.api.Refuse(w, r, status, code) }
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -62,5 +63,12 @@ func (s *Service) problem(w http.ResponseWriter, r *http.Request, status int, co
 			edge.PlainProblem(w, r, status, code)
 		}
 	}()
-	s.rooms.web.Problem(w, r, status)
+	answer()
+}
+
+// noSession answers a request of whom nobody can say whether he is signed in.
+func (s *Service) noSession(w http.ResponseWriter, r *http.Request, err error) {
+	s.Log.WarnContext(r.Context(), "sessions cannot be looked up", "id", edge.RequestID(r.Context()), "error", err)
+	w.Header().Set("Retry-After", "5")
+	s.problem(w, r, http.StatusServiceUnavailable, wire.CodeLedgerUnavailable)
 }
