@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/pkg/record"
@@ -27,6 +29,7 @@ type cardPage struct {
 	Life       life
 	MayWrite   bool
 	MayChange  bool // somebody may, and the card's state allows it
+	MayRevoke  bool // the same of a revocation
 	Reasons    []string
 	Public     string // path of the card's certificate
 	Path       string
@@ -74,6 +77,7 @@ func (v *visit) cardShown(status int, typed *form, capability string) error {
 		return err
 	}
 	p.MayChange = p.MayWrite && (c.State == record.StateInService || c.State == record.StateCompleted)
+	p.MayRevoke = p.MayChange || p.MayWrite && c.State == record.StateLost
 	before, _ := strconv.ParseUint(v.query("before"), 10, 64)
 	if p.Life, err = v.life(c, before); err != nil {
 		return err
@@ -184,8 +188,10 @@ func (v *visit) checkTarget(address string) error {
 func (v *visit) cardRefused(c record.Card, err error) error {
 	at := v.at("cards", c.ID.String())
 	switch {
-	case errors.Is(err, settings.ErrNoService):
+	case errors.Is(err, settings.ErrNoService), errors.Is(err, lifecycle.ErrNotInService), errors.Is(err, lifecycle.ErrRevoked), errors.Is(err, lifecycle.ErrMoved):
 		return v.refused(at, "office.card.no_service")
+	case errors.Is(err, lifecycle.ErrBadText):
+		return v.refused(at, "office.card.bad_text")
 	case errors.Is(err, settings.ErrOvertaken):
 		return v.refused(at, "office.card.overtaken")
 	}
@@ -220,13 +226,10 @@ func (v *visit) cardDevice() error {
 		return err
 	}
 	device := v.form("device")
-	if len(device) > 200 || strings.ContainsFunc(device, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
-		return v.refused(v.at("cards", c.ID.String()), "office.card.device.bad")
-	}
 	if err := v.about("card.device", c.ID.String(), device); err != nil {
 		return err
 	}
-	if err := v.Lifecycle.Associate(v.ctx, c.ID, device, v.actor.ID); err != nil {
+	if _, err := v.Lifecycle.Associate(v.ctx, c.ID, device, v.actor.ID); err != nil {
 		return v.cardRefused(c, err)
 	}
 	return v.done(v.at("cards", c.ID.String()), "office.card.device.done")
@@ -247,7 +250,7 @@ func (v *visit) cardRevoke() error {
 	if v.form("confirm") != c.ID.String() {
 		typed.Problems["confirm"] = v.words.T("office.card.revoke.mismatch")
 	}
-	if v.form("reason") == "" || len(reason) > 300 {
+	if v.form("reason") == "" || utf8.RuneCountInString(reason) > lifecycle.MaxText {
 		typed.Problems["reason"] = v.words.T("office.card.revoke.reason.bad")
 	}
 	if typed.Bad() {
@@ -256,7 +259,7 @@ func (v *visit) cardRevoke() error {
 	if err := v.about("card.revoked", c.ID.String(), reason); err != nil {
 		return err
 	}
-	if err := v.Lifecycle.Revoke(v.ctx, c.ID, reason, v.actor.ID); err != nil {
+	if _, err := v.Lifecycle.Revoke(v.ctx, c.ID, reason, v.actor.ID); err != nil {
 		return v.cardRefused(c, err)
 	}
 	return v.done(v.at("cards", c.ID.String()), "office.card.revoke.done")

@@ -99,7 +99,7 @@ func drawChart(first time.Time, days int, counts func(day time.Time) map[string]
 	for n := range c.Days {
 		c.Days[n].stack(n, c.Top)
 	}
-	for _, part := range []int{0, 1, 2} {
+	for _, part := range []int{2, 1, 0} { // from the top
 		c.Lines = append(c.Lines, chartLine{float64(chartHeight * (2 - part) / 2), c.Top * part / 2})
 	}
 	return c

@@ -21,6 +21,7 @@ import (
 	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/page"
 	"github.com/productid/productid/host/product"
@@ -53,7 +54,7 @@ type Options struct {
 	Ledger    ledger.Ledger
 	Settings  *settings.Service
 	Authors   Authors
-	Lifecycle Lifecycle
+	Lifecycle *lifecycle.Service
 	Products  *product.Products
 	Alarms    *alarm.Watch
 	Notices   *notify.Service

@@ -2,11 +2,11 @@ package office_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -25,6 +25,7 @@ import (
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/ledger/tlog"
+	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/host/office"
 	"github.com/productid/productid/host/page"
@@ -36,7 +37,6 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
-	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -47,19 +47,20 @@ const (
 
 // world is an office over real rooms: a log in a SQLite file, a registry of it, and all that is kept beside.
 type world struct {
-	t        testing.TB
-	handler  http.Handler
-	ledger   *faulty
-	authors  *secrets.Authors
-	registry *registry.Registry
-	people   *identity.Identity
-	products *product.Products
-	settings *settings.Service
-	alarms   *alarm.Watch
-	notices  *notify.Service
-	audit    *audit.Log
-	bell     issuer
-	rival    issuer
+	t         testing.TB
+	handler   http.Handler
+	ledger    *faulty
+	authors   *secrets.Authors
+	registry  *registry.Registry
+	people    *identity.Identity
+	products  *product.Products
+	settings  *settings.Service
+	lifecycle *lifecycle.Service
+	alarms    *alarm.Watch
+	notices   *notify.Service
+	audit     *audit.Log
+	bell      issuer
+	rival     issuer
 
 	mu  sync.Mutex
 	now time.Time
@@ -83,6 +84,20 @@ func (f *faulty) Submit(ctx context.Context, m channel.Message) (ledger.Receipt,
 		return ledger.Receipt{}, f.err
 	}
 	return f.Log.Submit(ctx, m)
+}
+
+// dice is randomness that is the same in each run, and that many may draw from.
+type dice struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func newDice() *dice { return &dice{r: rand.NewChaCha8(seed("dice"))} }
+
+func (d *dice) Read(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.r.Read(b)
 }
 
 func seed(name string) channel.Seed { return sha256.Sum256([]byte(name)) }
@@ -137,11 +152,15 @@ func (w *world) begin(name string, cards ...string) issuer {
 
 // card registers a card and puts it into service.
 func (w *world) card(i issuer, name string) *taptest.Card {
+	return w.cardWith(i, name, func(r *record.CardRegistered) { r.Lot, r.Serial = "L-2026-11", fmt.Sprint("S-", name) })
+}
+
+func (w *world) cardWith(i issuer, name string, change func(*record.CardRegistered)) *taptest.Card {
 	card := taptest.NewCard(name)
 	author, err := w.authors.Taps(i.id, card.ID())
 	require.NoError(w.t, err)
 	registered := recordtest.Registered(card, i.id, author.Channel())
-	registered.Lot, registered.Serial = "L-2026-11", fmt.Sprint("S-", name)
+	change(&registered)
 	w.tell(i.chain.Say(recordtest.Body(registered)))
 	w.say(card, i, func(uint32) []byte { return recordtest.Body(recordtest.InService(card.Counter)) })
 	return card
@@ -184,20 +203,21 @@ func (w *world) openRooms(dir string, master channel.Seed) {
 	address, err := url.Parse(base)
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name+".db") }
-	w.people, err = identity.Open(t.Context(), at("identity"), identity.Options{Origin: address, Master: master, Now: w.clock})
+	w.people, err = identity.Open(t.Context(), at("identity"), identity.Options{Origin: address, Master: master, Now: w.clock, Random: newDice()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.people.Close()) })
-	w.products, err = product.Open(t.Context(), at("product"), product.Options{Now: w.clock, Random: rand.Reader})
+	w.products, err = product.Open(t.Context(), at("product"), product.Options{Now: w.clock, Random: newDice()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.products.Close()) })
-	w.notices, err = notify.Open(t.Context(), at("notify"), notify.Options{Master: master, Now: w.clock, Random: rand.Reader})
+	w.notices, err = notify.Open(t.Context(), at("notify"), notify.Options{Master: master, Now: w.clock, Random: newDice()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.notices.Close()) })
 	w.alarms, err = alarm.Open(t.Context(), at("alarm"), alarm.Options{Master: master, Publish: w.notices, Now: w.clock})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.alarms.Close()) })
-	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: w.authors, Now: w.clock, Random: rand.Reader})
-	w.settings = settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: w.authors, Now: w.clock, Random: rand.Reader})
+	w.audit = audit.New(audit.Options{Ledger: w.ledger, List: w.ledger, Authors: w.authors, Now: w.clock, Random: newDice()})
+	w.lifecycle = lifecycle.New(lifecycle.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: w.authors, Now: w.clock})
+	w.settings = settings.New(settings.Options{Ledger: w.ledger, List: w.ledger, Registry: w.registry, Authors: w.authors, Now: w.clock, Random: newDice()})
 }
 
 func (w *world) newHandler() http.Handler {
@@ -206,10 +226,11 @@ func (w *world) newHandler() http.Handler {
 	address, err := url.Parse(base)
 	require.NoError(w.t, err)
 	o, err := office.New(office.Options{Origin: address, People: w.people, Registry: w.registry, Ledger: w.ledger, Settings: w.settings,
-		Authors: w.authors, Lifecycle: lifecycle{w}, Products: w.products, Alarms: w.alarms, Notices: w.notices, Audit: w.audit,
+		Authors: w.authors, Lifecycle: w.lifecycle, Products: w.products, Alarms: w.alarms, Notices: w.notices, Audit: w.audit,
 		Assets: assets, Now: w.clock, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	require.NoError(w.t, err)
 	mux := http.NewServeMux()
+	mux.Handle("/office", w.people.Sessions()(o))
 	mux.Handle("/office/", w.people.Sessions()(o))
 	mux.Handle("/static/", assets)
 	mux.Handle("/image/{hash}", page.Images(w.products, slog.New(slog.DiscardHandler)))
@@ -223,38 +244,6 @@ func (w *world) newHandler() http.Handler {
 		}
 	})))
 	return edge.Handler(mux, edge.Options{Body: office.Body()})
-}
-
-// lifecycle ends cards by the messages alone.
-type lifecycle struct{ w *world }
-
-func (l lifecycle) Revoke(_ context.Context, id tap.CardID, reason, by string) error {
-	card, last := l.w.known(id)
-	l.w.say(card, l.w.bell, func(uint32) []byte {
-		return recordtest.Body(record.CardRevoked{Last: last, State: record.StateRevoked, Reason: reason, By: by})
-	})
-	return nil
-}
-
-func (l lifecycle) Associate(_ context.Context, id tap.CardID, device, by string) error {
-	card, last := l.w.known(id)
-	l.w.say(card, l.w.bell, func(uint32) []byte {
-		return recordtest.Body(record.CardAssociated{Last: last, State: record.StateInService, Device: device, By: by})
-	})
-	return nil
-}
-
-func (w *world) known(id tap.CardID) (*taptest.Card, uint32) {
-	require.NoError(w.t, w.registry.Sync(context.Background()))
-	c, err := w.registry.Card(context.Background(), id)
-	require.NoError(w.t, err)
-	for _, card := range append(w.bell.cards, w.rival.cards...) {
-		if card.ID() == id {
-			return card, c.Last
-		}
-	}
-	w.t.Fatalf("no card %v", id)
-	return nil, 0
 }
 
 // browser is one with its cookies, in a language.
