@@ -3,6 +3,7 @@ package office
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/productid/productid/host/audit"
 )
@@ -60,6 +61,8 @@ type systemPage struct {
 	Warned  []string
 	Rejects int
 	Ignored uint64
+	Outbox  int       // deliveries that wait
+	Oldest  time.Time // of them
 }
 
 func (v *visit) system() error {
@@ -75,6 +78,9 @@ func (v *visit) system() error {
 	}
 	p.Rejects = len(rejected)
 	if p.Ignored, err = v.Registry.Ignored(v.ctx); err != nil {
+		return err
+	}
+	if p.Outbox, p.Oldest, err = v.Notices.Length(v.ctx); err != nil {
 		return err
 	}
 	if v.System != nil {

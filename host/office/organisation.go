@@ -79,6 +79,9 @@ func (v *visit) onward(start identity.OIDCStart, back string) error {
 
 // setupOrganisation redeems an invitation at a provider.
 func (v *visit) setupOrganisation() error {
+	if err := v.aboutInvitation(identity.Secret(v.form("token"))); err != nil {
+		return err
+	}
 	return v.onward(identity.OIDCStart{Provider: v.form("provider"), Invitation: identity.Secret(v.form("token"))}, "/office/setup")
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/page"
 	"github.com/productid/productid/pkg/channel"
@@ -182,6 +183,9 @@ func (v *visit) setup() error {
 	if response == "" { // without the script: what the invitation is for, and what is needed
 		return v.setupShown(http.StatusOK, setupPage{Token: v.form("token")})
 	}
+	if err := v.aboutInvitation(identity.Secret(v.form("token"))); err != nil {
+		return err
+	}
 	p, codes, err := v.People.FinishEnrol(v.ctx, v.form("ceremony"), []byte(response))
 	if err != nil {
 		key, known := v.refusal(err)
@@ -194,6 +198,31 @@ func (v *visit) setup() error {
 		return err
 	}
 	return v.codesShown(p.Name, codes)
+}
+
+// aboutInvitation records that somebody uses an invitation, or came back by a recovery code, where that is whose affair it is. A token
+// that is none is refused by what comes next.
+func (v *visit) aboutInvitation(token identity.Secret) error {
+	made, err := v.People.Invitation(v.ctx, token)
+	if _, known := v.refusal(err); known {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if made.Person == "" {
+		return v.Audit.Act(v.ctx, made.Issuer, audit.Act{By: made.ID, Act: "invitation.accepted", Detail: string(made.Role)})
+	}
+	p, err := v.People.Person(v.ctx, made.Person)
+	if err != nil {
+		return err
+	}
+	for issuer := range p.Roles {
+		if err := v.Audit.Act(v.ctx, issuer, audit.Act{By: p.ID, Act: "person.recovered"}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // codesPage shows recovery codes, this once.

@@ -193,7 +193,7 @@ func (r *rooms) openPages(_ context.Context, s *Service) (err error) {
 	}
 	h := s.House
 	r.office, err = office.New(office.Options{
-		Origin: s.Base, People: r.people, Registry: h.Registry, Ledger: h.Ledger, Settings: r.settings, Authors: h.Authors, Lifecycle: lives{r.life},
+		Origin: s.Base, People: r.people, Registry: h.Registry, Ledger: h.Ledger, Settings: r.settings, Authors: h.Authors, Lifecycle: r.life,
 		Products: r.products, Alarms: r.alarm, Notices: r.notify, Audit: r.audit, Assets: r.assets, Now: s.Now, Log: s.Log,
 		Sandbox: func(issuer channel.ID) bool { return r.sandbox.IsTest(context.Background(), issuer) },
 	})
@@ -204,18 +204,5 @@ func (r *rooms) openPages(_ context.Context, s *Service) (err error) {
 		Base: s.Base, Desk: r.desk, Reports: r.alarm, Cards: h.Registry, Bundle: h.Bundle, Assets: r.assets, Master: h.Master,
 		Limit: s.limits.allow, Now: s.Now, Random: s.Random, Log: s.Log,
 	})
-	return err
-}
-
-// lives is the lifecycle for those who need no receipt.
-type lives struct{ *lifecycle.Service }
-
-func (l lives) Revoke(ctx context.Context, id tap.CardID, reason, by string) error {
-	_, err := l.Service.Revoke(ctx, id, reason, by)
-	return err
-}
-
-func (l lives) Associate(ctx context.Context, id tap.CardID, device, by string) error {
-	_, err := l.Service.Associate(ctx, id, device, by)
 	return err
 }
