@@ -112,7 +112,14 @@ func (v *visit) passkeyRemove() error {
 	return v.done(accountPath, "office.account.passkey.removed")
 }
 
+// sessionEnd ends one session of the person's, or all of them, this one too.
 func (v *visit) sessionEnd() error {
+	if v.form("id") == "all" {
+		if err := v.People.EndSessions(v.ctx, v.actor.ID); err != nil {
+			return err
+		}
+		return v.done("/office/signin", "office.account.sessions.ended")
+	}
 	err := v.People.EndSession(v.ctx, v.actor.ID, v.form("id"))
 	if err != nil && !errors.Is(err, identity.ErrUnknownSession) {
 		return err

@@ -12,18 +12,20 @@ import (
 	"github.com/productid/productid/host/page/browsertest"
 )
 
-// served is the world's address: passkeys are bound to its name and port.
-func (w *world) served() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:8080")
-	if err != nil {
-		w.t.Skipf("the address that passkeys are bound to is taken: %v", err)
-	}
+// served is a populated world and its address, to which passkeys are bound.
+func served(t *testing.T) (*world, string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	w := newWorldAt(t, "http://localhost:"+port)
+	w.populate()
 	server := httptest.NewUnstartedServer(w.handler)
 	server.Listener.Close()
 	server.Listener = listener
 	server.Start()
-	w.t.Cleanup(server.Close)
-	return base
+	t.Cleanup(server.Close)
+	return w, w.address
 }
 
 // shownPages are all pages that somebody can look at, by the name of their screenshot.
@@ -39,9 +41,7 @@ func (w *world) shownPages() map[string]string {
 // An owner comes in by the link, makes his passkey, looks at everything, leaves and comes back.
 func TestOfficeInABrowser(t *testing.T) {
 	b := browsertest.Open(t)
-	w := newWorld(t)
-	w.populate()
-	address := w.served()
+	w, address := served(t)
 	v, err := w.people.Invite(t.Context(), w.bell.id, identity.Owner, "Ada Bianchi", time.Hour)
 	require.NoError(t, err)
 	tab := b.Tab(t, browsertest.Desktop, "en")
@@ -69,9 +69,7 @@ func TestOfficeInABrowser(t *testing.T) {
 // Every page, on three devices, in two languages, light and dark.
 func TestEveryPageIsGoodToLookAt(t *testing.T) {
 	b := browsertest.Open(t)
-	w := newWorld(t)
-	w.populate()
-	address := w.served()
+	w, address := served(t)
 	for _, look := range []struct {
 		device   browsertest.Device
 		language string

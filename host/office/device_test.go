@@ -15,8 +15,11 @@ type device struct {
 	key  virtualwebauthn.Credential
 }
 
-func newDevice() *device {
-	d := &device{rp: virtualwebauthn.RelyingParty{ID: "localhost", Origin: base, Name: "ProductID"}, auth: virtualwebauthn.NewAuthenticator()}
+func newDevice() *device { return newDeviceAt(base) }
+
+// newDeviceAt is one whose browser is at this address.
+func newDeviceAt(address string) *device {
+	d := &device{rp: virtualwebauthn.RelyingParty{ID: "localhost", Origin: address, Name: "ProductID"}, auth: virtualwebauthn.NewAuthenticator()}
 	const whole = 77 // bytes of a COSE key on P-256: the library leaves out a first byte of a coordinate that is zero
 	for len(d.key.ID) == 0 || len(d.key.Key.AttestationData()) != whole {
 		d.key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)

@@ -48,6 +48,7 @@ const (
 // world is an office over real rooms: a log in a SQLite file, a registry of it, and all that is kept beside.
 type world struct {
 	t         testing.TB
+	address   string
 	handler   http.Handler
 	ledger    *faulty
 	authors   *secrets.Authors
@@ -108,9 +109,12 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldAt(t, base) }
+
+// newWorldAt is a world that browsers reach under this address.
+func newWorldAt(t testing.TB, address string) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
+	w := &world{t: t, address: address, now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
 	own := secrets.Secrets{Master: seed("master")}
 	for _, name := range []string{"bell", "rival"} {
 		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps")})
@@ -200,7 +204,7 @@ func (w *world) tell(m channel.Message) {
 
 func (w *world) openRooms(dir string, master channel.Seed) {
 	t := w.t
-	address, err := url.Parse(base)
+	address, err := url.Parse(w.address)
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name+".db") }
 	w.people, err = identity.Open(t.Context(), at("identity"), identity.Options{Origin: address, Master: master, Now: w.clock, Random: newDice()})
@@ -223,7 +227,7 @@ func (w *world) openRooms(dir string, master channel.Seed) {
 func (w *world) newHandler() http.Handler {
 	assets, err := page.NewAssets(office.Static())
 	require.NoError(w.t, err)
-	address, err := url.Parse(base)
+	address, err := url.Parse(w.address)
 	require.NoError(w.t, err)
 	o, err := office.New(office.Options{Origin: address, People: w.people, Registry: w.registry, Ledger: w.ledger, Settings: w.settings,
 		Authors: w.authors, Lifecycle: w.lifecycle, Products: w.products, Alarms: w.alarms, Notices: w.notices, Audit: w.audit,
@@ -270,7 +274,7 @@ func (w *world) person(name string, roles map[channel.ID]identity.Role) identity
 		v, err := w.people.Invite(w.t.Context(), issuer, role, name, time.Hour)
 		require.NoError(w.t, err)
 		if p.ID == "" {
-			p = w.enrol(newDevice(), v.Token)
+			p = w.enrol(newDeviceAt(w.address), v.Token)
 		} else {
 			p, err = w.people.Accept(w.t.Context(), p.ID, v.Token)
 		}
