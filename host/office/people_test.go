@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/record/recordtest"
 )
 
 func TestWhoHasSeveralIssuersGoesFromOneToTheOther(t *testing.T) {
@@ -62,4 +64,25 @@ func TestPeopleLookAfterTheirOwnWaysIn(t *testing.T) {
 	assert.Subset(t, w.acts(), []string{"person.passkey_added", "person.passkey_removed", "person.recovery_codes"})
 	assert.Contains(t, b.get("/office/signin/organisation?provider=https%3A%2F%2Fevil.example").Header().Get("Location"), "/office/signin")
 	assert.Contains(t, pageOf(t, b.get(w.in("/audit"))), "Passkey added")
+}
+
+// The first owner comes in before his issuer is on the ledger.
+func TestAnIssuerThatIsNotOnTheLedgerYetHasItsPages(t *testing.T) {
+	w := newWorld(t)
+	id := recordtest.ChainOf(seed("fresh")).ID()
+	v, err := w.people.Setup(t.Context(), id, "Ada", time.Hour)
+	require.NoError(t, err)
+	b := w.browser()
+	c := b.begin("/office/setup/begin", url.Values{"token": {v.Token.Reveal()}})
+	pageOf(t, b.post("/office/setup", url.Values{"token": {v.Token.Reveal()}, "ceremony": {c.Ceremony}, "response": {string(newDevice().create(t, c.Options))}}))
+	in := "/office/i/" + id.String()
+	assert.Contains(t, pageOf(t, b.get(in+"/")), "New issuer "+id.String()[:8])
+	assert.Contains(t, pageOf(t, b.get(in+"/")), "There are no cards yet.")
+	for _, path := range []string{"/cards", "/taps", "/alarms", "/products", "/keys", "/people", "/notices", "/channels", "/system"} {
+		pageOf(t, b.get(in+path))
+	}
+	assert.Contains(t, pageOf(t, b.get(in+"/issuer")), "as soon as the first card is registered")
+	assert.Contains(t, b.follow(in+"/issuer", url.Values{"name": {"Frantoio Fresh"}}).Body.String(), "This is how people see you now.")
+	assert.Contains(t, pageOf(t, b.get(in+"/")), "Frantoio Fresh at a glance")
+	assert.Contains(t, pageOf(t, b.get(in+"/audit")), "Invitation accepted")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/host/words"
 )
 
@@ -162,7 +163,7 @@ func (v *visit) productDelete() error {
 // facePage is how the issuer shows himself.
 type facePage struct {
 	Face   product.Face
-	Ledger string // his name on the ledger
+	Ledger string // his name on the ledger; "" while he is not on it
 	Form   form
 }
 
@@ -181,9 +182,10 @@ func (v *visit) face() error {
 func (v *visit) faceShown(status int, face product.Face, f form) error {
 	p := facePage{Face: face, Form: f}
 	issuer, err := v.Registry.Issuer(v.ctx, v.issuer)
-	if err == nil {
-		p.Ledger = issuer.Name
+	if err != nil && !errors.Is(err, registry.ErrUnknownIssuer) {
+		return err
 	}
+	p.Ledger = issuer.Name
 	return v.show(status, "issuer", p)
 }
 

@@ -151,7 +151,8 @@ func (v *visit) menu() (items []item) {
 	return items
 }
 
-// issuerName is what an issuer calls himself, else what the ledger calls him. A name that cannot be read is no reason to show nothing.
+// issuerName is what an issuer calls himself, else what the ledger calls him: one that is not on it yet has no name but a piece of his
+// id. A name that cannot be read is no reason to show nothing.
 func (v *visit) issuerName(id channel.ID) string {
 	if face, err := v.Products.Face(v.ctx, id); err == nil && face.Name != "" {
 		return face.Name
@@ -159,7 +160,8 @@ func (v *visit) issuerName(id channel.ID) string {
 	if issuer, err := v.Registry.Issuer(v.ctx, id); err == nil {
 		return issuer.Name
 	}
-	return id.String()
+	const enough = 8
+	return v.words.T("office.issuer.new", id.String()[:enough])
 }
 
 // can reports whether the actor may also do this, to show what leads there.

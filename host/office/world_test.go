@@ -116,7 +116,7 @@ func newWorldAt(t testing.TB, address string) *world {
 	t.Helper()
 	w := &world{t: t, address: address, now: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC)}
 	own := secrets.Secrets{Master: seed("master")}
-	for _, name := range []string{"bell", "rival"} {
+	for _, name := range []string{"bell", "rival", "fresh"} {
 		own.Issuers = append(own.Issuers, secrets.Issuer{Name: name, Seed: seed(name), Taps: seed(name + " taps")})
 	}
 	w.authors = secrets.NewAuthors(own)
