@@ -199,7 +199,6 @@ type reportsPage struct {
 type reportLine struct {
 	alarm.Report
 	Link, Tone, Title, Settler string
-	Contacts                   string // link to the contact, where it is an address
 }
 
 // whose returns whose reports are meant: the issuer's, or for an owner those of cards that nobody knows, which concern whoever is

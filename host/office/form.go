@@ -3,7 +3,6 @@ package office
 import (
 	"errors"
 
-	"github.com/productid/productid/host/page"
 	"github.com/productid/productid/host/product"
 )
 
@@ -51,13 +50,4 @@ func (v *visit) invalid(f form, err error) bool {
 		}
 	}
 	return false
-}
-
-// nothingDone is the message over a form that was not accepted.
-func (v *visit) nothingDone(f form) *page.Flash {
-	text := f.Problems[""]
-	if text == "" {
-		text = v.words.T("office.form.bad")
-	}
-	return &page.Flash{Tone: page.Bad, Text: text}
 }

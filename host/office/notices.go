@@ -13,7 +13,7 @@ const deliveriesShown = 30
 
 // noticesPage is where an issuer's events are sent.
 type noticesPage struct {
-	Endpoints  []endpointLine
+	Endpoints  []notify.Endpoint
 	Kinds      []kindChoice
 	Deliveries []deliveryLine
 	Form       form   // a new webhook
@@ -21,8 +21,6 @@ type noticesPage struct {
 	Secret     string // of a webhook that was made just now: shown once
 	Made       string // its address
 }
-
-type endpointLine struct{ notify.Endpoint }
 
 type kindChoice struct {
 	Kind    string
@@ -45,12 +43,9 @@ func (v *visit) notices() error {
 }
 
 func (v *visit) noticesShown(status int, p noticesPage) error {
-	endpoints, err := v.Notices.Endpoints(v.ctx, v.issuer)
-	if err != nil {
+	var err error
+	if p.Endpoints, err = v.Notices.Endpoints(v.ctx, v.issuer); err != nil {
 		return err
-	}
-	for _, e := range endpoints {
-		p.Endpoints = append(p.Endpoints, endpointLine{e})
 	}
 	if p.Mail.Values == nil {
 		recipients, err := v.Notices.Recipients(v.ctx, v.issuer)
