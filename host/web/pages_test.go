@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,6 +106,10 @@ func shown(t testing.TB, language string) (names []string, pages map[string]repl
 
 // TestPagesSayWhatTheySaid holds what all pages say against a file for each language, which is for reading, too. -update writes them.
 func TestPagesSayWhatTheySaid(t *testing.T) {
+	pageNames := newWorld(t).page.Pages()
+	slices.Sort(pageNames)
+	assert.Equal(t, []string{"card", "check", "closed", "error", "home", "nocard", "privacy", "problem", "problems", "report", "reported", "tap"}, pageNames,
+		"shown shows each of them")
 	for _, language := range words.Languages() {
 		names, pages := shown(t, language)
 		var all bytes.Buffer
@@ -196,7 +201,9 @@ func TestCertificateTellsTheFacts(t *testing.T) {
 	w.sayTaps(record.CardRevoked{Last: w.card.Counter, State: record.StateRevoked})
 	assert.Contains(t, w.phone().get("/c/"+id).text, "Withdrawn by its maker")
 	w.ledger.away.Store(true)
-	assert.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, w.phone().get("/c/"+id).Code)
+	away := w.phone().get("/c/" + id)
+	assert.Equal(t, http.StatusServiceUnavailable, away.Code)
+	assert.NotEmpty(t, away.Header().Get("Retry-After"))
 }
 
 func TestCheckerLooksFirst(t *testing.T) {
@@ -297,6 +304,15 @@ func TestProductPageIsReachedFromTheAnswerAlone(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	assert.Equal(t, http.StatusForbidden, owner.get(link[1]).Code)
 	assert.Contains(t, owner.get(tapped).text, `href="https://borgo.example.com/oil"`, "without a token he is a visitor as any other")
+}
+
+func TestCardWithoutAProductPageLeadsNowhere(t *testing.T) {
+	w := newWorld(t)
+	p := w.phone()
+	assert.NotContains(t, p.post(w.card.Tap()).text, "/go/")
+	closed := p.get("/go/" + w.card.ID().String() + "/" + strconv.FormatUint(uint64(w.card.Counter), 10))
+	assert.Equal(t, http.StatusNotFound, closed.Code)
+	assert.Contains(t, closed.text, "No page to go on to")
 }
 
 func TestSiteGoesOnWithoutRandomness(t *testing.T) {

@@ -255,13 +255,14 @@ func TestWhatIsNotKnownIsNoRefusal(t *testing.T) {
 
 func TestSlowLedgerIsNotWaitedForForever(t *testing.T) {
 	w := newWorld(t)
-	w.Patience = 50 * time.Millisecond
+	w.Patience = 20 * time.Millisecond
 	tapped := w.card.Tap()
 	p := w.phone()
 	w.ledger.slow.Store(true)
 	p.get(tapped).says(t, w, "open", "We cannot check right now")
 	p.post(tapped).says(t, w, "open", "Answer still open") // as far as is known here
 	w.ledger.slow.Store(false)
+	w.Patience = time.Minute
 	p.post(tapped).says(t, w, "good", "Genuine")
 	assert.Len(t, w.recorded(), 1)
 }

@@ -66,6 +66,13 @@ func (l *slowable) Head(ctx context.Context, id channel.ID) (ledger.Entry, error
 	return l.Log.Head(ctx, id)
 }
 
+func (l *slowable) Range(ctx context.Context, id channel.ID, from uint64, n int) ([]ledger.Entry, error) {
+	if l.away.Load() {
+		return nil, ledger.ErrUnavailable
+	}
+	return l.Log.Range(ctx, id, from, n)
+}
+
 func (l *slowable) Submit(ctx context.Context, m channel.Message) (ledger.Receipt, error) {
 	r, err := l.Log.Submit(ctx, m)
 	if err == nil && l.lose.Load() {
@@ -156,7 +163,7 @@ func (w *world) openSite(base *url.URL) {
 			}
 			return bundle.Make(ctx, w.ledger, card.Issuer, id, bundle.Options{Now: w.clock})
 		},
-		Limit: w.limit, Now: w.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Patience: 5 * time.Second,
+		Limit: w.limit, Now: w.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Patience: time.Minute,
 	})
 	require.NoError(w.t, err)
 	mux := http.NewServeMux()
