@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -22,16 +23,27 @@ import (
 const MediaStatusList = "application/vc+jwt"
 
 const (
-	minBits = 131072          // of a list, so that it tells little about who is asked for (Bitstring Status List §6.1)
-	fresh   = 5 * time.Minute // how old a list may be that is given out
-	valid   = time.Hour       // how long it is good for who has it
+	minBits = 131072           // of a list, so that it tells little about who is asked for (Bitstring Status List §6.1)
+	fresh   = 5 * time.Minute  // from what age on a list is made anew
+	usable  = 10 * time.Minute // how old one may be that is given out while another is made
+	valid   = time.Hour        // how long it is good for who has it
 )
 
 // list is an issuer's status list as it was made last.
 type list struct {
-	mu    sync.Mutex // held while it is made anew
+	making sync.Mutex // held while it is made anew
+	newest atomic.Pointer[made]
+}
+
+// made is a list that was made, at a time.
+type made struct {
 	token []byte
-	made  time.Time
+	at    time.Time
+}
+
+// younger reports whether there is a list that is younger than that.
+func (m *made) younger(now time.Time, age time.Duration) bool {
+	return m != nil && now.Sub(m.at) < age && !now.Before(m.at)
 }
 
 // credential is the list as a W3C Verifiable Credential (data model 2.0), secured as its JWT (VC-JOSE-COSE).
@@ -54,8 +66,8 @@ type subject struct {
 
 // StatusList returns the issuer's list of revoked cards: a Bitstring Status List credential (W3C Recommendation) as a JWT, signed by the
 // key of the issuer's own channel, so that whoever knows the issuer can check it. The bit at the number of a card's registration on
-// that channel is 1 when the card is revoked. A list lags at most five minutes behind the ledger, not at all behind this Service's own
-// revocations, and is good for an hour.
+// that channel is 1 when the card is revoked. A list lags at most ten minutes behind the ledger, usually five, not at all behind this
+// Service's own revocations, and is good for an hour. To make one reads every card: who comes meanwhile gets the one before.
 //
 // Errors: registry.ErrUnknownIssuer, secrets.ErrElsewhere, those of the registry and the ledger.
 func (s *Service) StatusList(ctx context.Context, issuer channel.ID) ([]byte, error) {
@@ -63,17 +75,25 @@ func (s *Service) StatusList(ctx context.Context, issuer channel.ID) ([]byte, er
 		return nil, fmt.Errorf("status list of issuer %v: %w", issuer, err)
 	}
 	l := s.listOf(issuer)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := s.Now(); l.token != nil && now.Sub(l.made) < fresh && !now.Before(l.made) {
-		return l.token, nil
+	if m := l.newest.Load(); m.younger(s.Now(), fresh) {
+		return m.token, nil
 	}
-	made := s.Now() // before anything is read
-	token, err := s.makeList(ctx, issuer, made)
+	if !l.making.TryLock() {
+		if m := l.newest.Load(); m.younger(s.Now(), usable) {
+			return m.token, nil
+		}
+		l.making.Lock()
+	}
+	defer l.making.Unlock()
+	now := s.Now() // before anything is read
+	if m := l.newest.Load(); m.younger(now, fresh) {
+		return m.token, nil
+	}
+	token, err := s.makeList(ctx, issuer, now)
 	if err != nil {
 		return nil, fmt.Errorf("status list of issuer %v: %w", issuer, err)
 	}
-	l.token, l.made = token, made
+	l.newest.Store(&made{token, now})
 	return token, nil
 }
 
@@ -93,7 +113,7 @@ func (s *Service) renewLists() {
 	clear(s.lists)
 }
 
-func (s *Service) makeList(ctx context.Context, issuer channel.ID, made time.Time) ([]byte, error) {
+func (s *Service) makeList(ctx context.Context, issuer channel.ID, at time.Time) ([]byte, error) {
 	author, err := s.Authors.Issuer(issuer)
 	if err != nil {
 		return nil, err
@@ -106,10 +126,10 @@ func (s *Service) makeList(ctx context.Context, issuer channel.ID, made time.Tim
 	if err != nil {
 		return nil, err
 	}
-	url, made := s.ListURL(issuer), made.UTC().Truncate(time.Second)
+	url, at := s.ListURL(issuer), at.UTC().Truncate(time.Second)
 	payload, err := json.Marshal(credential{
 		Context: []string{"https://www.w3.org/ns/credentials/v2"}, ID: url, Type: []string{"VerifiableCredential", "BitstringStatusListCredential"},
-		Issuer: didOf(issuer), From: made, Until: made.Add(valid),
+		Issuer: didOf(issuer), From: at, Until: at.Add(valid),
 		Subject: subject{ID: url + "#list", Type: "BitstringStatusList", Purpose: "revocation", List: encoded},
 	})
 	if err != nil {

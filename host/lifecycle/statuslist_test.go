@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/ledger"
 )
 
 // opened is a status list as a stranger reads it, with nothing of ours but the issuer's channel.
@@ -111,6 +114,42 @@ func TestAListIsMadeAnewWhenItIsOld(t *testing.T) {
 	until, err := time.Parse(time.RFC3339, o.credential["validUntil"].(string))
 	require.NoError(t, err)
 	assert.True(t, until.After(w.now.Add(50*time.Minute)))
+}
+
+// slow is a ledger whose Follow, by which the registry is brought up to it, waits for a sign.
+type slow struct {
+	book
+	began, goOn chan struct{}
+}
+
+func (s *slow) Follow(ctx context.Context, from ledger.Position, fn func([]ledger.Entry, ledger.Position) error) error {
+	if s.began != nil {
+		s.began <- struct{}{}
+		<-s.goOn
+	}
+	return s.book.Follow(ctx, from, fn)
+}
+
+func TestWhoComesWhileAListIsMadeGetsTheOneBefore(t *testing.T) {
+	l := &slow{book: ledger.NewMemory(origin, signer(t), time.Now)}
+	w := newWorldOn(t, l, filepath.Join(t.TempDir(), "registry.db"))
+	w.inService("card")
+	first, err := w.StatusList(t.Context(), w.issuer.ID())
+	require.NoError(t, err)
+	w.now = w.now.Add(6 * time.Minute)
+	l.began, l.goOn = make(chan struct{}), make(chan struct{})
+	newer := make(chan []byte)
+	go func() {
+		token, err := w.StatusList(context.Background(), w.issuer.ID())
+		assert.NoError(t, err)
+		newer <- token
+	}()
+	<-l.began
+	meanwhile, err := w.StatusList(t.Context(), w.issuer.ID())
+	require.NoError(t, err)
+	assert.Equal(t, first, meanwhile)
+	close(l.goOn)
+	assert.NotEqual(t, first, <-newer)
 }
 
 // reader opens a list in another language: the key comes from the DID alone, as any verifier of credentials finds it.
