@@ -6,6 +6,8 @@ import (
 	"go/parser"
 	"go/token"
 	"net/http"
+	"os"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -64,6 +66,15 @@ func TestEveryProblemHasAStatusAndWordsInAllLanguages(t *testing.T) {
 	}
 	for _, code := range words.Problems() {
 		assert.NotZero(t, statuses[code], "%s is a problem that nobody has", code)
+	}
+}
+
+func TestManualHasEveryProblemAtItsStatus(t *testing.T) {
+	text, err := os.ReadFile("../../docs/api.md")
+	require.NoError(t, err)
+	for code, status := range statuses {
+		row := regexp.MustCompile(fmt.Sprintf("(?m)^\\| [0-9, ]*\\b%d\\b[0-9, ]* \\|.*`%s`", status, code))
+		assert.True(t, row.Match(text), "docs/api.md has no %s at status %d", code, status)
 	}
 }
 

@@ -51,26 +51,27 @@ const (
 
 // world is a service with two issuers and the sandbox, each with one card in service.
 type world struct {
-	t        testing.TB
-	handler  http.Handler
-	api      *api.API
-	ledger   *faulty
-	authors  *secrets.Authors
-	registry *registry.Registry
-	identity *identity.Identity
-	redirect *redirect.Service
-	audit    *audit.Log
-	alarms   *alarm.Watch
-	notices  *notify.Service
-	products *product.Products
-	kept     string                   // id of a key that is not revoked
-	stopped  map[string]time.Duration // what limits are reached
-	policy   ledger.Policy
-	bell     issuer
-	other    issuer
-	sandbox  issuer
-	people   map[string]identity.Actor // by what they send as Test-Session
-	now      time.Time
+	t           testing.TB
+	handler     http.Handler
+	api         *api.API
+	ledger      *faulty
+	authors     *secrets.Authors
+	registry    *registry.Registry
+	identity    *identity.Identity
+	redirect    *redirect.Service
+	audit       *audit.Log
+	alarms      *alarm.Watch
+	notices     *notify.Service
+	products    *product.Products
+	conformance *conformance
+	kept        string                   // id of a key that is not revoked
+	stopped     map[string]time.Duration // what limits are reached
+	policy      ledger.Policy
+	bell        issuer
+	other       issuer
+	sandbox     issuer
+	people      map[string]identity.Actor // by what they send as Test-Session
+	now         time.Time
 }
 
 // issuer is one with a card.
@@ -208,6 +209,7 @@ func (w *world) open(dir string, own secrets.Secrets) {
 			ListURL: func(id channel.ID) string { return base + "/v1/issuers/" + id.String() + "/status-list" }}),
 		Bundle: func(context.Context, tap.CardID) ([]byte, error) { return []byte("{}"), nil },
 	}})
+	w.conformance = newConformance(t, w.api.OpenAPI())
 	w.handler = edge.Handler(http.HandlerFunc(w.withSession), edge.Options{Problem: w.api.Refuse})
 }
 
@@ -287,6 +289,7 @@ func (w *world) ask(method, path, key string, body any, headers ...string) *http
 	}
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
+	w.conformance.check(w.t, method, path, answer)
 	return answer
 }
 

@@ -116,6 +116,30 @@ func (c *Client) VerifyRedirect(ctx context.Context, token, audience string) (v 
 	return v, err
 }
 
+// Revoke takes a card out of service for good; everybody reads the reason.
+func (c *Client) Revoke(ctx context.Context, id tap.CardID, reason string) (v wire.Receipt, err error) {
+	err = c.do(ctx, request{method: http.MethodPost, path: []string{"v1", "cards", id.String(), "revocation"}, body: wire.Revocation{Reason: reason}}, &v)
+	return v, err
+}
+
+// Associate names the device that a card belongs to, or none.
+func (c *Client) Associate(ctx context.Context, id tap.CardID, device string) (v wire.Receipt, err error) {
+	err = c.do(ctx, request{method: http.MethodPut, path: []string{"v1", "cards", id.String(), "device"}, body: wire.Association{Device: device}}, &v)
+	return v, err
+}
+
+// CreateSandboxCard makes a test card, which proves nothing.
+func (c *Client) CreateSandboxCard(ctx context.Context, name string) (v wire.SandboxCard, err error) {
+	err = c.do(ctx, request{method: http.MethodPost, path: []string{"v1", "sandbox", "cards"}, body: wire.SandboxCardRequest{Name: name}}, &v)
+	return v, err
+}
+
+// TapSandboxCard counts a test card up and returns the URL that a phone would read.
+func (c *Client) TapSandboxCard(ctx context.Context, id tap.CardID) (v wire.SandboxTap, err error) {
+	err = c.do(ctx, request{method: http.MethodPost, path: []string{"v1", "sandbox", "cards", id.String(), "taps"}}, &v)
+	return v, err
+}
+
 // get reads something.
 func (c *Client) get(ctx context.Context, v any, query url.Values, path ...string) error {
 	return c.do(ctx, request{method: http.MethodGet, path: path, query: query, again: true}, v)
