@@ -20,8 +20,8 @@ func (a *app) demo() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "See it work: a card is made, registered, tapped and checked",
 		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
-ledger, locks it, taps it, records the tap, and shows that the same URL is refused. One line per step: what was proved and
-how long it took. --reader sim starts the virtual card over TCP. With any other --reader it does all that with the card on
+ledger, locks it, taps it, records the tap, and shows that the same URL is refused. Then it opens the service's website with a
+button that taps the card, and a shop that its taps lead to. One line per step: what was proved and how long it took. --reader sim starts the virtual card over TCP. With any other --reader it does all that with the card on
 your reader: that card is then locked for ever. --ledger stardust tells the same story on a private IOTA Stardust network, which
 is started for it (make devnet builds it) and is gone at the end too.
 
@@ -48,10 +48,11 @@ installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 				return err
 			}
 			defer d.close()
-			if err := d.run(c.Context()); err != nil || once {
+			ctx, err := d.run(c.Context())
+			if err != nil || once {
 				return err
 			}
-			return d.stay(c.Context())
+			return d.stay(ctx)
 		},
 	}
 	c.Flags().BoolVar(&once, "once", false, "end after the story instead of letting you tap")

@@ -11,8 +11,9 @@ import (
 	"github.com/productid/productid/host/validation"
 )
 
-// stay lets one tap again until q or the end of the input.
+// stay lets one tap again, on the website and here, until q or the end of the input, or until the website fails.
 func (d *demo) stay(ctx context.Context) error {
+	d.sayWebsite()
 	d.console.Say(`
 Each tap gives a new URL, which is good once. A phone would open it in its browser; here you are the phone.
   Enter  tap the card and record the tap
@@ -20,6 +21,9 @@ Each tap gives a new URL, which is good once. A phone would open it in its brows
   q      end`)
 	for ctx.Err() == nil {
 		key, err := d.console.Ask(ctx, "> ")
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			return cause
+		}
 		if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 			return nil
 		}
@@ -30,7 +34,7 @@ Each tap gives a new URL, which is good once. A phone would open it in its brows
 		case "q":
 			return nil
 		case "r":
-			err = d.offer(ctx, d.last)
+			err = d.offer(ctx, d.Last())
 		default:
 			err = d.tapOnce(ctx)
 		}
@@ -42,11 +46,10 @@ Each tap gives a new URL, which is good once. A phone would open it in its brows
 }
 
 func (d *demo) tapOnce(ctx context.Context) error {
-	url, err := readURL(d.reader)
+	url, err := d.Read(ctx)
 	if err != nil {
 		return err
 	}
-	d.last = url
 	d.console.Say("the card serves %s", console.Clean(url))
 	return d.offer(ctx, url)
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/productid/productid/host/console"
+	stage "github.com/productid/productid/host/demo"
 	"github.com/productid/productid/host/pcsc"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/host/validation"
@@ -22,14 +24,23 @@ type demo struct {
 	virtual virtualCard
 	house   *house
 	ready   time.Duration // how long the card took to come up
-	reader  cardReader
-	last    string // the URL of the newest tap
 	receipt ledger.Evidence
+
+	mu     sync.Mutex // one tap at a time: the terminal's, or the website's
+	reader cardReader
+	last   string // the URL of the newest tap
+
+	site    *demoSite
+	visitor *stage.Visitor // who tapped last on the website
+	page    stage.Page     // what he was shown
 }
 
 func now() time.Time { return time.Now() }
 
 func (d *demo) close() {
+	if d.site != nil {
+		d.site.close() // how it ended was told to who waited for it
+	}
 	if d.reader != nil {
 		d.reader.Close()
 	}
@@ -48,8 +59,21 @@ type scene struct {
 	prove      func(context.Context) (string, error)
 }
 
-// run tells the story, one line per step, and ends at the first step that does not come out as it must.
-func (d *demo) run(ctx context.Context) error {
+// run tells the story, one line per step, and ends at the first step that does not come out as it must. The website is open then; the
+// context that it returns ends when that fails.
+func (d *demo) run(ctx context.Context) (context.Context, error) {
+	if err := d.tellCard(ctx); err != nil {
+		return ctx, err
+	}
+	ctx, err := d.openSite(ctx)
+	if err != nil {
+		return ctx, err
+	}
+	return ctx, d.tell(ctx, []scene{{"website", "tap 3 on the website", d.tapWebsite}, {"shop", "shop knows who tapped", d.visitShop}})
+}
+
+// tellCard is the story of the card, without any website.
+func (d *demo) tellCard(ctx context.Context) error {
 	err := d.meet(ctx)
 	if err != nil {
 		return err
@@ -60,14 +84,18 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.personalise(ctx); err != nil {
 		return err
 	}
-	for _, s := range []scene{
+	return d.tell(ctx, []scene{
 		{"tap1", "tap 1 valid", d.tapValid},
 		{"recorded", "recorded with receipt", d.recorded},
 		{"replay", "same URL already used", d.replay},
 		{"tap2", "tap 2 valid", d.tapValid},
 		{"receipt", "receipt verified offline", d.verifyReceipt},
 		{"log", "ledger checked", d.checkLedger},
-	} {
+	})
+}
+
+func (d *demo) tell(ctx context.Context, scenes []scene) error {
+	for _, s := range scenes {
 		if err := d.show(ctx, s); err != nil {
 			return err
 		}
@@ -130,13 +158,30 @@ func (d *demo) personalise(ctx context.Context) error {
 	return d.house.registry.Sync(ctx)
 }
 
+// Read taps the card.
+func (d *demo) Read(context.Context) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	url, err := readURL(d.reader)
+	if err == nil {
+		d.last = url
+	}
+	return url, err
+}
+
+// Last is the URL of the newest tap, at the terminal or on the website.
+func (d *demo) Last() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last
+}
+
 // tapValid taps the card and checks the URL as everybody can.
 func (d *demo) tapValid(ctx context.Context) (string, error) {
-	url, err := readURL(d.reader)
+	url, err := d.Read(ctx)
 	if err != nil {
 		return "", err
 	}
-	d.last = url
 	v, err := d.house.validation.Validate(ctx, url)
 	if err != nil {
 		return "", err
@@ -153,7 +198,7 @@ func unexpected(v validation.Verdict) error {
 
 // recorded uses the tap up.
 func (d *demo) recorded(ctx context.Context) (string, error) {
-	v, err := d.record(ctx, d.house, validation.Request{URL: d.last})
+	v, err := d.record(ctx, d.house, validation.Request{URL: d.Last()})
 	if err != nil {
 		return "", err
 	}
@@ -166,7 +211,7 @@ func (d *demo) recorded(ctx context.Context) (string, error) {
 
 // replay offers the recorded URL once more.
 func (d *demo) replay(ctx context.Context) (string, error) {
-	v, err := d.record(ctx, d.house, validation.Request{URL: d.last})
+	v, err := d.record(ctx, d.house, validation.Request{URL: d.Last()})
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/page"
+	"github.com/productid/productid/host/words"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -113,4 +114,13 @@ func (s *Shop) prove(ctx context.Context, token string) (p *proved, spent, unkno
 func isNo(err error) bool {
 	p, answered := errors.AsType[*client.Problem](err)
 	return answered && (p.Status == http.StatusConflict || p.Status == http.StatusUnprocessableEntity)
+}
+
+// ProductText is what the shop says of its product, by language.
+func ProductText() map[string]string {
+	texts := map[string]string{}
+	for _, lang := range words.Languages() {
+		texts[lang] = words.For("", lang).T("shop.lead")
+	}
+	return texts
 }
