@@ -8,6 +8,7 @@ FUZZTIME ?= 30s
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 REQUIRE  := PRODUCTID_REQUIRE=all
 REPORT   := $(CURDIR)/bin/ledgers.txt
+PICTURES := $(CURDIR)/bin/screenshots
 CLASSES  := applet/build/classes/.compiled
 SIM      := jcardsim-tests/target/.compiled
 
@@ -19,12 +20,12 @@ help: ## list the targets
 demo: build ## see it work: a card is made, registered, tapped and checked; ONCE=1 stops after one round
 	@bin/productid demo $(if $(ONCE),--once)
 
-test: build lint devnet ## everything continuous integration checks: Go with and without cgo, races, the applet in its simulator, PC/SC and TCP end to end
+test: build lint devnet ## everything continuous integration checks: Go with and without cgo, races, the website in a browser (pictures in bin/screenshots), the applet in its simulator, PC/SC and TCP end to end
 	cd scripts/devnet && $(GO) vet ./... && $(GO) test ./...
-	$(REQUIRE) CGO_ENABLED=0 $(GO) test ./...
-	@rm -f $(REPORT)
-	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) CGO_ENABLED=1 $(GO) test -race ./host/...
-	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
+	$(REQUIRE) PRODUCTID_BROWSER=off CGO_ENABLED=0 $(GO) test ./...
+	@rm -rf $(REPORT) $(PICTURES)
+	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) PRODUCTID_SCREENSHOTS=$(PICTURES) CGO_ENABLED=1 $(GO) test -race ./host/...
+	$(REQUIRE) PRODUCTID_REPORT=$(REPORT) PRODUCTID_SCREENSHOTS=$(PICTURES) CGO_ENABLED=1 $(GO) test . ./pkg/... ./cmd/...
 	@cat $(REPORT)
 	$(MVN) test
 	bin/productid demo --once

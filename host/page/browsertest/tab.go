@@ -52,12 +52,8 @@ func (b *Browser) Tab(t testing.TB, d Device, language string) *Tab {
 	t.Helper()
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
-	tab := &Tab{t: t, ctx: ctx, axe: b.axe, device: d}
-	options := []chromedp.EmulateViewportOption{}
-	if d.Mobile {
-		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
-	}
-	tab.must("opening a tab", chromedp.Do(ctx, chromedp.EmulateViewport(d.Width, d.Height, options...)))
+	tab := &Tab{t: t, ctx: ctx, axe: b.axe}
+	tab.On(d)
 	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
 	tab.must("watching the policy", err)
 	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
@@ -66,6 +62,17 @@ func (b *Browser) Tab(t testing.TB, d Device, language string) *Tab {
 	tab.must("choosing the language", err)
 	tab.must("watching requests", chromedp.Listen(ctx, tab.note))
 	return tab
+}
+
+// On has the person take another device, with the same cookies.
+func (tab *Tab) On(d Device) {
+	tab.t.Helper()
+	tab.device = d
+	options := []chromedp.EmulateViewportOption{}
+	if d.Mobile {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	}
+	tab.must("taking a device", chromedp.Do(tab.ctx, chromedp.EmulateViewport(d.Width, d.Height, options...)))
 }
 
 // note keeps requests that go to another host than their document's.
@@ -258,7 +265,10 @@ func (tab *Tab) violations() string {
 	const run = `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => v.id + ' (' + v.impact + '): ' + v.help + ' at ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.html.slice(0, 120)).join(' | ')).join('\n'))`
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](tab.axe))
+	there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`'axe' in window`))
+	if err == nil && !there {
+		_, err = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](tab.axe))
+	}
 	tab.must("loading axe-core", err)
 	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](run, chromedp.EvalAwaitPromise))
 	tab.must("running axe-core", err)
@@ -267,7 +277,13 @@ func (tab *Tab) violations() string {
 
 func (tab *Tab) overflow() string {
 	tab.t.Helper()
-	const widest = `(() => { const w = document.documentElement.clientWidth; return document.documentElement.scrollWidth > w ? [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 5).map(e => 'wider than the screen: ' + e.outerHTML.slice(0, 100)).join('\n') || 'wider than the screen' : '' })()`
+	const widest = `(() => {
+		const width = document.documentElement.clientWidth;
+		if (document.documentElement.scrollWidth <= width) return '';
+		const within = e => { for (let p = e.parentElement; p !== null && p !== document.body; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return true; return false };
+		const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width + 1 && !within(e));
+		return wide.slice(0, 5).map(e => 'wider than the screen: ' + e.outerHTML.slice(0, 100)).join('\n') || 'wider than the screen';
+	})()`
 	return tab.Eval(widest)
 }
 
