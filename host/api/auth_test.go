@@ -236,3 +236,13 @@ func TestEveryAdministrativeActIsOnTheLedgerBeforeItIsDone(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, k.ID, acts.Items[0].By)
 }
+
+// A key whose expiry no JSON can hold would make the list of all keys unreadable.
+func TestKeyThatExpiresBeyondAllYearsIsRefused(t *testing.T) {
+	w := newWorld(t)
+	key, path := w.key(w.bell, identity.ManageKeys), "/v1/issuers/"+w.bell.id.String()+"/keys"
+	order := map[string]any{"name": "for ever", "scopes": []string{"keys:manage"}, "expires": "9999-12-31T23:59:59-01:00"}
+	p := refused(t, w.ask(http.MethodPost, path, key, order), http.StatusUnprocessableEntity, wire.CodeInvalidRequest)
+	require.Equal(t, "body.expires", p.Errors[0].Location)
+	decode[wire.Keys](t, w.ask(http.MethodGet, path, key, nil), http.StatusOK)
+}

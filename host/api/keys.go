@@ -79,7 +79,7 @@ func (a *API) createKey(ctx context.Context, c *call, in *keyInput) (*body[wire.
 	case errors.Is(err, identity.ErrName):
 		return nil, invalid("body.name", "not a name: it is empty, too long, or not one line")
 	case errors.Is(err, identity.ErrExpiry):
-		return nil, invalid("body.expires", "in the past")
+		return nil, invalid("body.expires", "in the past, or beyond the year 9999")
 	case err != nil:
 		return nil, err
 	}

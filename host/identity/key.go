@@ -24,8 +24,8 @@ const (
 	ErrRevokedKey = refusal("the API key was revoked")
 	// ErrUnknownScope refuses a key that is good for nothing, or for something that does not exist.
 	ErrUnknownScope = refusal("a key needs scopes, and only those that there are")
-	// ErrExpiry refuses a key that would expire before it is made.
-	ErrExpiry = refusal("a key cannot expire in the past")
+	// ErrExpiry refuses a key that would expire before it is made, or in a year that no JSON can hold.
+	ErrExpiry = refusal("a key expires after it is made, and before the year 10000")
 	// ErrSandboxOnly keeps test keys and real cards apart.
 	ErrSandboxOnly = refusal("test keys belong to the sandbox issuer, and the sandbox issuer has test keys alone")
 )
@@ -96,7 +96,7 @@ func (i *Identity) keyOf(ctx context.Context, o KeyOrder) (k Key, err error) {
 	if k.Scopes, err = checkScopes(o.Scopes); err != nil {
 		return k, err
 	}
-	if !o.Expires.IsZero() && !o.Expires.After(now) {
+	if !o.Expires.IsZero() && (!k.Expires.After(now) || k.Expires.Year() > 9999) { // RFC 3339 writes years with four digits
 		return k, ErrExpiry
 	}
 	return k, i.checkSandbox(ctx, k)

@@ -126,7 +126,14 @@ func TestOrdersOfKeysAreChecked(t *testing.T) {
 		assert.ErrorIs(t, err, want)
 		assert.Empty(t, token)
 	}
-	_, _, err := i.CreateKey(t.Context(), order())
+	o := order(identity.ReadCards)
+	o.Expires = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600)) // which is the year 10000, and no list could be written any more
+	_, _, err := i.CreateKey(t.Context(), o)
+	assert.ErrorIs(t, err, identity.ErrExpiry)
+	o.Expires = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	_, _, err = i.CreateKey(t.Context(), o)
+	assert.NoError(t, err)
+	_, _, err = i.CreateKey(t.Context(), order())
 	assert.ErrorIs(t, err, identity.ErrUnknownScope, "good for nothing")
 }
 
