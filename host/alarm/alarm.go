@@ -141,10 +141,8 @@ type Place struct {
 	Name      string  `json:"name,omitempty"`
 }
 
-func (p *Place) check() error {
-	if p == nil {
-		return nil
-	}
+// Check says whether a check can be kept with the place. The error is ErrMalformed.
+func (p Place) Check() error {
 	if !(p.Latitude >= -90 && p.Latitude <= 90 && p.Longitude >= -180 && p.Longitude <= 180) {
 		return fmt.Errorf("place: %w: want degrees from -90 to 90 and from -180 to 180", ErrMalformed)
 	}
@@ -189,7 +187,10 @@ func (o Observation) check() error {
 	if err := checkText("channel", o.Channel, 20); err != nil {
 		return err
 	}
-	return o.Place.check()
+	if o.Place == nil {
+		return nil
+	}
+	return o.Place.Check()
 }
 
 // Observe keeps a check, and raises the alarms that it gives reason for. Errors: ErrMalformed, or those of store.Writer.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
@@ -52,6 +53,9 @@ func (a *API) tapAction(ctx context.Context, c *call, in *tapInput) (*tapOutput,
 	}
 	r := desk.Request{URL: in.Body.URL, Payload: in.Body.Payload}
 	if at := in.Body.Place; at != nil {
+		if alarm.Place(*at).Check() != nil { // or the tap would be recorded, and no alarm would ever know of it
+			return nil, invalid("body.place.name", "holds control characters, or such as turn the direction of text")
+		}
 		r.Place = &desk.Place{Latitude: at.Latitude, Longitude: at.Longitude, Name: at.Name}
 	}
 	if in.Key != "" {

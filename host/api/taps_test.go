@@ -168,3 +168,26 @@ func TestRecordedTapLeadsToTheProduct(t *testing.T) {
 	refused(t, w.ask(http.MethodPost, "/v1/redirects/verify", "", check), http.StatusConflict, "used_token")
 	refused(t, w.ask(http.MethodPost, "/v1/redirects/verify", "", wire.RedirectCheck{Token: "x.y.z", Audience: "https://shop.example"}), http.StatusUnprocessableEntity, "bad_token")
 }
+
+// A tap whose place cannot be kept would be recorded, and nobody who watches for alarms would know of it.
+func TestPlaceThatNoCheckCanBeKeptWithIsRefused(t *testing.T) {
+	w := newWorld(t)
+	key, url := w.key(w.bell, identity.RecordTaps), w.bell.card.Tap()
+	for _, name := range []string{"a\x00b", "gate\u202e4"} {
+		r := update(url)
+		r.Place = &wire.Place{Name: name}
+		p := refused(t, w.ask(http.MethodPost, "/v1/taps", key, r), http.StatusUnprocessableEntity, wire.CodeInvalidRequest)
+		require.Equal(t, "body.place.name", p.Errors[0].Location)
+	}
+	r := update(url)
+	r.Place = &wire.Place{Latitude: 45.4, Longitude: 9.2, Name: "Gate 4"}
+	decode[wire.Tap](t, w.ask(http.MethodPost, "/v1/taps", key, r), http.StatusOK)
+}
+
+// The longest payload is as long as the description of the API says.
+func TestPayloadOf7000BytesFits(t *testing.T) {
+	w := newWorld(t)
+	r := update(w.bell.card.Tap())
+	r.Payload = json.RawMessage(`"` + strings.Repeat("x", 6998) + `"`)
+	decode[wire.Tap](t, w.ask(http.MethodPost, "/v1/taps", w.key(w.bell, identity.RecordTaps), r), http.StatusOK)
+}

@@ -19,7 +19,7 @@ const (
 type TapRequest struct {
 	URL     string          `json:"url" minLength:"1" maxLength:"2048" doc:"The URL that the card gave, whole." example:"https://tap.example.com/t?i=sCwcVia7OYj7c7jW&c=00000007&s=…"`
 	Action  string          `json:"action" enum:"validate,update" doc:"validate says whether the tap is genuine and unused, and writes nothing; update records it, once."`
-	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value, at most about 60 KiB. It stands in the public record of the tap, for everybody and for good. Only with update; where the card has a form, an object of its answers."`
+	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value but null that fits, with the tap, into one message of the ledger: about 7,000 bytes where getLog tells of 8,192. It stands in the public record of the tap, for everybody and for good. Only with update; where the card has a form, an object of its answers."`
 	Place   *Place          `json:"place,omitempty" doc:"Where the card was tapped, when the caller knows. It is kept for alarms and stands on no ledger."`
 }
 
