@@ -40,7 +40,7 @@ type Options struct {
 	Rooms
 
 	// Limit says whether who has this key may ask now, or else how long he has to wait: see edge.Limiter. Keys are "key:" with an
-	// API key's id, or "net:" with a client's network.
+	// API key's id, or "net:" with a client's network; or "bundle:" with one, for what is dear to answer.
 	Limit  func(key string) (retryAfter time.Duration, ok bool)
 	Now    func() time.Time
 	Logger *slog.Logger

@@ -37,7 +37,8 @@ func (a *API) registerCards(h huma.API) {
 		summary: "List a card's recorded taps, the newest first",
 	}, a.cardTaps)
 	handle(a, h, operation{
-		id: "getCardBundle", method: http.MethodGet, path: "/v1/cards/{id}/bundle", tag: "cards", media: "application/json", file: &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}},
+		id: "getCardBundle", method: http.MethodGet, path: "/v1/cards/{id}/bundle", tag: "cards", costly: "bundle",
+		media: "application/json", file: &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeObject}},
 		summary:  "Everything the ledger says of a card, in one file",
 		text:     "The registration and all messages of the tap channel with all proofs: productid bundle verify checks it offline.",
 		refusals: []int{413},

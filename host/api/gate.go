@@ -78,6 +78,11 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, op *huma.Operation) 
 	if wait, ok := a.Limit("net:" + c.network); !ok {
 		return r, &fault{code: wire.CodeTooMany, wait: wait}
 	}
+	if c.op.costly != "" {
+		if wait, ok := a.Limit(c.op.costly + ":" + c.network); !ok {
+			return r, &fault{code: wire.CodeTooMany, wait: wait}
+		}
+	}
 	var err error
 	if c.actor, err = a.authenticate(r); err != nil {
 		return r, err

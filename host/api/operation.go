@@ -21,6 +21,7 @@ type operation struct {
 	summary, text    string
 	scope            identity.Scope  // what whoever asks must be allowed; empty when everybody is
 	open             bool            // everybody may ask; scope is for a part of the answer, or of what is done
+	costly           string          // the kind of key for Options.Limit under which it is limited beside all others; empty when it is not
 	act              string          // how the audit log names it; empty when nothing is administered
 	status           int             // of success; 0 is 200
 	refusals         []int           // statuses beside those that all operations have

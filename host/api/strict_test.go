@@ -119,6 +119,11 @@ func TestWhoAsksTooOftenIsToldHowLongToWait(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.ask(http.MethodGet, "/v1/issuers", "", nil).Code)
 	w.stopped = map[string]time.Duration{"net:192.0.2.0/24": time.Second} // httptest's client
 	refused(t, w.ask(http.MethodGet, "/v1/issuers", "", nil), http.StatusTooManyRequests, "too_many")
+	w.stopped = map[string]time.Duration{"bundle:192.0.2.0/24": 4 * time.Second}
+	card := "/v1/cards/" + w.bell.card.ID().String()
+	answer = w.ask(http.MethodGet, card+"/bundle", key, nil)
+	assert.Equal(t, 4, refused(t, answer, http.StatusTooManyRequests, "too_many").RetryAfter)
+	assert.Equal(t, http.StatusOK, w.ask(http.MethodGet, card, "", nil).Code)
 }
 
 // TestSecretsOfRequestsAreNotRepeated: answers end up in logs, and a tap's URL is as good as the card until it is used.

@@ -105,3 +105,39 @@ func TestWhoAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
 	r, _ := send(t, "GET", s.url+"/readyz", "")
 	assert.Equal(t, 200, r.StatusCode, "who watches the service is not limited")
 }
+
+func TestReportsAndBundlesHaveLimitsOfTheirOwn(t *testing.T) {
+	h, _ := house(t)
+	s := run(t, h, nil) // its general limit is out of reach
+	until := func(status, most int, ask func() *http.Response) (last *http.Response, asked int) {
+		for asked = 1; asked <= most; asked++ {
+			if last = ask(); last.StatusCode == status {
+				return last, asked
+			}
+		}
+		t.Fatalf("%d requests and no %d", most, status)
+		return nil, 0
+	}
+	refused, asked := until(429, 10, func() *http.Response {
+		r, body := send(t, "POST", s.url+"/report", "text=copies+are+sold", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
+		if r.StatusCode == 429 {
+			assert.Contains(t, body, "copies are sold", "what was written is not lost")
+		}
+		return r
+	})
+	assert.Equal(t, 6, asked)
+	assert.NotEmpty(t, refused.Header.Get("Retry-After"))
+
+	refused, _ = until(429, 20, func() *http.Response {
+		r, _ := send(t, "GET", s.url+"/c/sCwcVia7OYj7c7jW/bundle", "", "Accept", "text/html")
+		return r
+	})
+	assert.NotEmpty(t, refused.Header.Get("Retry-After"))
+	assert.True(t, strings.HasPrefix(refused.Header.Get("Content-Type"), "text/html"))
+	r, body := send(t, "GET", s.url+"/v1/cards/sCwcVia7OYj7c7jW/bundle", "")
+	assert.Equal(t, 429, r.StatusCode, "by the API it is as dear")
+	assert.NotEmpty(t, r.Header.Get("Retry-After"))
+	assert.Contains(t, body, "too_many")
+	r, _ = send(t, "GET", s.url+"/c/sCwcVia7OYj7c7jW", "")
+	assert.Equal(t, 404, r.StatusCode, "all else is answered")
+}

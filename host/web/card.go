@@ -94,7 +94,7 @@ func (s *Site) bundle(w http.ResponseWriter, r *http.Request) {
 		s.page.Render(w, r, http.StatusNotFound, "nocard", nil)
 		return
 	}
-	if wait, ok := s.Limit("bundle/" + edge.Network(edge.Client(r.Context()))); !ok {
+	if wait, ok := s.Limit("bundle:" + edge.Network(edge.Client(r.Context()))); !ok {
 		s.tooMany(w, r, wait)
 		return
 	}

@@ -195,7 +195,7 @@ func TestCertificateTellsTheFacts(t *testing.T) {
 	for _, none := range []string{"/c/AAAAAAAAAAAAAAAA", "/c/x", "/c/AAAAAAAAAAAAAAAA/bundle", "/c/%22%3E/bundle"} {
 		assert.Equal(t, http.StatusNotFound, w.phone().get(none).Code, none)
 	}
-	w.tooMany = "bundle/"
+	w.tooMany = "bundle:"
 	assert.Equal(t, http.StatusTooManyRequests, w.phone().get("/c/"+id+"/bundle").Code)
 	w.tooMany = ""
 	w.sayTaps(record.CardRevoked{Last: w.card.Counter, State: record.StateRevoked})
@@ -258,7 +258,7 @@ func TestReportsReachTheMaker(t *testing.T) {
 		assert.Equal(t, http.StatusUnprocessableEntity, bad.Code, name)
 		assert.Contains(t, bad.text, `aria-invalid="true"`, name)
 	}
-	w.tooMany = "report/"
+	w.tooMany = "report:"
 	waiting := p.post("/report", "text", "kept <b>", "card", id.String(), "code", "<script>")
 	assert.Equal(t, http.StatusTooManyRequests, waiting.Code)
 	assert.Contains(t, waiting.text, "kept &lt;b&gt;")

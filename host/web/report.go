@@ -58,7 +58,7 @@ func (s *Site) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	network := edge.Network(edge.Client(r.Context()))
-	if wait, ok := s.Limit("report/" + network); !ok {
+	if wait, ok := s.Limit("report:" + network); !ok {
 		f.Notice = speak.T("report.too_many", speak.Wait(wait))
 		setRetryAfter(w, wait)
 		s.page.Render(w, r, http.StatusTooManyRequests, "report", f)
