@@ -68,32 +68,42 @@ func (s Search) state() string {
 	return s.State
 }
 
-func (r *Registry) find(ctx context.Context, s Search, n int) ([]tap.CardID, error) {
-	query := "SELECT c.id FROM cards c LEFT JOIN heads h ON h.taps = c.taps WHERE c.issuer = $1 AND c.id > $2"
-	args := []any{s.Issuer[:], s.After[:]}
-	where := func(condition string, value any) {
+// query finds the first n ids. What may stand in one of several columns is looked up in the index of each.
+func (s Search) query(n int) (query string, args []any) {
+	query = "SELECT c.id FROM cards c LEFT JOIN heads h ON h.taps = c.taps WHERE c.issuer = $1 AND c.id > $2"
+	args = []any{s.Issuer[:], s.After[:]}
+	condition := func(text string, value any) string {
 		args = append(args, value)
-		query += " AND (" + strings.ReplaceAll(condition, "?", fmt.Sprint("$", len(args))) + ")"
+		return " AND " + strings.ReplaceAll(text, "?", fmt.Sprint("$", len(args)))
 	}
-	if s.GTIN != "" {
-		where("c.gtin = ?", s.GTIN)
-	}
-	if s.Lot != "" {
-		where("c.lot = ?", s.Lot)
-	}
-	if s.Serial != "" {
-		where("c.serial = ?", s.Serial)
+	for _, wanted := range [][2]string{{"gtin", s.GTIN}, {"lot", s.Lot}, {"serial", s.Serial}} {
+		if column, value := wanted[0], wanted[1]; value != "" {
+			query += condition(is(column), value)
+		}
 	}
 	if s.State != "" && s.State != record.StateMoved {
-		where("coalesce(h.state, '') = ?", s.state())
+		query += condition("coalesce(h.state, '') = ?", s.state())
 	}
+	places := []string{""}
 	if id, err := tap.ParseCardID(s.Any); err == nil {
-		where("c.id = ?", id[:])
+		query += condition("c.id = ?", id[:])
 	} else if s.Any != "" {
-		where("c.gtin = ? OR c.lot = ? OR c.serial = ?", s.Any)
+		places = []string{condition(is("gtin"), s.Any), condition(is("lot"), s.Any), condition(is("serial"), s.Any)}
 	}
 	args = append(args, n)
-	rows, err := r.db.Read().QueryContext(ctx, query+fmt.Sprint(" ORDER BY c.id LIMIT $", len(args)), args...)
+	limit := fmt.Sprint(" ORDER BY id LIMIT $", len(args))
+	for i, place := range places {
+		places[i] = fmt.Sprintf("SELECT id FROM (%s%s%s) AS found%d", query, place, limit, i)
+	}
+	return strings.Join(places, " UNION ") + limit, args
+}
+
+// is asks for a value in words that let the column's index be used, which has no empty ones.
+func is(column string) string { return fmt.Sprintf("c.%s = ? AND c.%[1]s <> ''", column) }
+
+func (r *Registry) find(ctx context.Context, s Search, n int) ([]tap.CardID, error) {
+	query, args := s.query(n)
+	rows, err := r.db.Read().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("searching cards: %w", unanswered(err))
 	}

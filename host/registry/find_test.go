@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"database/sql"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,4 +74,30 @@ func TestFindReturnsWhatTheLedgerSaysOfARowThatWasAltered(t *testing.T) {
 	require.Len(t, cards, 1)
 	assert.Empty(t, cards[0].Lot, "it was found by what somebody wrote there, and is shown as it is")
 	assert.NotEmpty(t, w.named())
+}
+
+// TestSearchesUseIndexes: none walks through the cards of an issuer, or of all.
+func TestSearchesUseIndexes(t *testing.T) {
+	w := newWorld(t, freshFile)
+	for name, c := range map[string]struct {
+		registry.Search
+		index []string
+	}{
+		"all":             {registry.Search{}, []string{"INDEX cards_issuer (issuer=? AND id>?)"}},
+		"GTIN":            {registry.Search{GTIN: "09506000134352"}, []string{"INDEX cards_gtin (issuer=? AND gtin=? AND id>?)"}},
+		"lot":             {registry.Search{Lot: "L-1"}, []string{"INDEX cards_lot (issuer=? AND lot=? AND id>?)"}},
+		"serial":          {registry.Search{Serial: "42"}, []string{"INDEX cards_serial (issuer=? AND serial=? AND id>?)"}},
+		"lot and state":   {registry.Search{Lot: "L-1", State: record.StateRevoked}, []string{"INDEX cards_lot (issuer=? AND lot=? AND id>?)"}},
+		"id":              {registry.Search{Any: taptest.NewCard("a").ID().String()}, []string{"PRIMARY KEY (id=?"}},
+		"GTIN or another": {registry.Search{Any: "42"}, []string{"INDEX cards_gtin (issuer=? AND gtin=?", "INDEX cards_lot (issuer=? AND lot=?", "INDEX cards_serial (issuer=? AND serial=?"}},
+	} {
+		plan, err := w.Plan(t.Context(), c.Search, 50)
+		require.NoError(t, err)
+		whole := strings.Join(plan, "\n")
+		for _, index := range c.index {
+			assert.Contains(t, whole, index, name)
+		}
+		assert.NotContains(t, whole, "SCAN c\n", name)
+		assert.NotContains(t, whole, "SCAN h", name)
+	}
 }
