@@ -116,3 +116,30 @@ func TestGoodTapsGoOn(t *testing.T) {
 	_, err = w.Continue(t.Context(), id, 2)
 	assert.ErrorIs(t, err, desk.ErrNotRecorded, "revoked since")
 }
+
+func TestNobodyIsSentToWhereTheIssuerHasNoPages(t *testing.T) {
+	w := newWorld(t)
+	id := w.card.ID()
+	w.products["09506000134352"] = product.Product{Name: "Milk", URL: "https://milk.example.com/"}
+	require.Equal(t, validation.Recorded, w.record(desk.Request{URL: w.card.Tap()}, web).Code)
+	w.products["only"] = product.Product{Name: "shop.example.com"}
+	_, err := w.Continue(t.Context(), id, 2)
+	assert.ErrorIs(t, err, desk.ErrNowhere, "the product's page")
+	for address, allowed := range map[string]bool{
+		"https://shop.example.com/p/7": true, "https://SHOP.example.com/": true,
+		"https://shop.example.com.evil.example/": false, "https://evil.example/shop.example.com": false, "https://shop.example.com:8443/": false,
+	} {
+		w.set(record.Settings{ProductURL: address})
+		_, err := w.Continue(t.Context(), id, 2)
+		if allowed {
+			assert.NoError(t, err, address)
+		} else {
+			assert.ErrorIs(t, err, desk.ErrNowhere, address)
+		}
+	}
+	w.set(record.Settings{ProductURL: "https://shop.example.com/p/7"})
+	w.products[""] = product.Product{}
+	_, err = w.Continue(t.Context(), id, 2)
+	assert.ErrorContains(t, err, "disk full", "where nobody knows the hosts, nobody is sent on")
+	assert.NotErrorIs(t, err, desk.ErrNowhere)
+}

@@ -54,7 +54,7 @@ func (e ErrTooMany) Error() string {
 }
 
 var (
-	// ErrNowhere says that neither the card's settings nor its product name a page to go on to.
+	// ErrNowhere says that neither the card's settings nor its product name a page to go on to, or one that is on none of the issuer's hosts.
 	ErrNowhere = errors.New("the card leads to no page")
 	// ErrNotRecorded says that no good tap with this counter was recorded lately, so that nobody is sent on by it.
 	ErrNotRecorded = errors.New("no tap with this counter was recorded lately")

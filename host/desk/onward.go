@@ -16,9 +16,10 @@ const Onward = 15 * time.Minute
 // Continue returns the page that the recorded tap with this counter leads to, with a token that shows that the visitor comes from here:
 // that of the card's settings, else the product's. It is nobody's proof of having tapped, because id and counter stand on the public
 // ledger: ask only for whoever recorded the tap.
+// The page is on one of the issuer's hosts, where he names some.
 //
 // Errors: registry.ErrUnknownCard; ErrNotRecorded for a counter that is not the card's newest, that was recorded more than Onward ago, or
-// never, and for a card that is out of service since; ErrNowhere; those of the ledger and of Redirects.
+// never, and for a card that is out of service since; ErrNowhere; those of the ledger, of Products and of Redirects.
 func (d *Desk) Continue(ctx context.Context, id tap.CardID, counter uint32) (*url.URL, error) {
 	target, err := d.onward(ctx, id, counter)
 	if err != nil {
@@ -46,13 +47,34 @@ func (d *Desk) onward(ctx context.Context, id tap.CardID, counter uint32) (*url.
 	if err != nil {
 		return nil, err
 	}
-	address := s.ProductURL
-	if address == "" {
-		if _, p := d.shown(ctx, card); p != nil {
-			address = p.URL
+	return d.target(ctx, card, s.ProductURL)
+}
+
+// target returns the page that a card with this product page in its settings leads to. Where pages may be is the issuer's word of now,
+// whenever the address was put down; where nobody can say what that is, nobody is sent on.
+func (d *Desk) target(ctx context.Context, card record.Card, address string) (*url.URL, error) {
+	if d.Redirect == nil {
+		return nil, ErrNowhere
+	}
+	if d.Product != nil {
+		face, err := d.Product.Face(ctx, card.Issuer)
+		if err != nil {
+			return nil, err
+		}
+		if address == "" {
+			p, known, err := d.Product.Of(ctx, card)
+			if err != nil {
+				return nil, err
+			}
+			if known {
+				address = p.URL
+			}
+		}
+		if address != "" && !face.Allows(address) {
+			return nil, fmt.Errorf("%w: its product page is none of the issuer's hosts", ErrNowhere)
 		}
 	}
-	if address == "" || d.Redirect == nil {
+	if address == "" {
 		return nil, ErrNowhere
 	}
 	return url.Parse(address)

@@ -235,14 +235,19 @@ func form() record.Form {
 	}
 }
 
-// products is what issuers show: of each card one product, by its GTIN; and an error under "".
+// products is what issuers show: of each card one product, by its GTIN; an error under ""; and under "only" the one host that product
+// pages may be on.
 type products map[string]product.Product
 
 func (p products) Face(_ context.Context, issuer channel.ID) (product.Face, error) {
 	if _, fails := p[""]; fails {
 		return product.Face{}, errors.New("disk full")
 	}
-	return product.Face{Issuer: issuer, Website: "https://shop.example.com/"}, nil
+	face := product.Face{Issuer: issuer, Website: "https://shop.example.com/"}
+	if only, set := p["only"]; set {
+		face.Hosts = []string{only.Name}
+	}
+	return face, nil
 }
 
 func (p products) Of(_ context.Context, c record.Card) (product.Product, bool, error) {

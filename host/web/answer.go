@@ -212,14 +212,14 @@ func goodsOf(speak *words.Words, p *product.Product) *goods {
 	return g
 }
 
-// onward returns the way to the product's page, or nil where the issuer names none.
+// onward returns the way to the product's page, or nil where the issuer names none, or one that is on none of his hosts.
 func (v *visit) onward(code validation.Code, f desk.Finding) *onward {
 	target := f.Settings.ProductURL
 	if target == "" && f.Product != nil {
 		target = f.Product.URL
 	}
 	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || f.ID == nil {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || f.ID == nil || !f.Face.Allows(target) {
 		return nil
 	}
 	if code == codeMine && (f.Last > f.Counter || v.Now().Sub(*f.When) > desk.Onward) {
