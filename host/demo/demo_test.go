@@ -229,3 +229,21 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOpened: whatever a card serves, what is opened is at the service, and cannot break out of a header.
+func FuzzOpened(f *testing.F) {
+	service := &url.URL{Scheme: "http", Host: "localhost:8080"}
+	t := &demo.Table{TableOptions: demo.TableOptions{Service: service}}
+	f.Fuzz(func(tt *testing.T, served string) {
+		opened, err := t.Opened(served)
+		if err != nil {
+			require.ErrorIs(tt, err, demo.ErrServed)
+			return
+		}
+		text := opened.String()
+		again, err := url.Parse(text)
+		require.NoError(tt, err, text)
+		require.Equal(tt, service.Scheme+"://"+service.Host, again.Scheme+"://"+again.Host)
+		require.False(tt, strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }), "%q", text)
+	})
+}
