@@ -201,7 +201,7 @@ stays: invite another first. For who is invited it voids the link.`,
 // remove is recorded before it is done, and a last owner is not: that is found out before.
 func (o *office) remove(ctx context.Context, all []personView, p personView) error {
 	if p.Invited {
-		err := o.act(ctx, "person.withdrawn", p.ID, "")
+		err := o.act(ctx, "invitation.withdrawn", p.ID, "")
 		if err == nil {
 			err = o.identity.Withdraw(ctx, o.issuer, p.ID)
 		}

@@ -246,3 +246,17 @@ func TestKeyThatExpiresBeyondAllYearsIsRefused(t *testing.T) {
 	require.Equal(t, "body.expires", p.Errors[0].Location)
 	decode[wire.Keys](t, w.ask(http.MethodGet, path, key, nil), http.StatusOK)
 }
+
+// TestAPersonMakesKeysSoonAfterSigningIn: whoever got hold of a session makes no key of it that outlives it; a key that may make keys does.
+func TestAPersonMakesKeysSoonAfterSigningIn(t *testing.T) {
+	w := newWorld(t)
+	w.people = map[string]identity.Actor{"owner": identity.NewActor(identity.Human, "p3", "", map[channel.ID][]identity.Scope{w.bell.id: identity.Scopes()})}
+	row := attempts()["createKey"]
+	ask := func(key string) *httptest.ResponseRecorder {
+		return w.ask(row.method, row.path(w), key, row.body(w), "Test-Session", "owner")
+	}
+	assert.Equal(t, http.StatusCreated, ask("").Code)
+	w.stale = true
+	refused(t, ask(""), http.StatusForbidden, "forbidden")
+	assert.Equal(t, http.StatusCreated, ask(w.key(w.bell, identity.ManageKeys)).Code)
+}

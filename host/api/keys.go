@@ -20,7 +20,7 @@ func (a *API) registerKeys(h huma.API) {
 	}, a.listKeys)
 	handle(a, h, operation{
 		id: "createKey", method: http.MethodPost, path: "/v1/issuers/{issuer}/keys", tag: "office", scope: identity.ManageKeys, act: "key.created", status: http.StatusCreated,
-		summary: "Make an API key", text: "The token is shown once. A key gets no scope that whoever makes it has not. Keys of the sandbox are test keys, and all others are not.",
+		summary: "Make an API key", text: "The token is shown once. A key gets no scope that whoever makes it has not, and a person makes one only within 15 minutes of signing in. Keys of the sandbox are test keys, and all others are not.",
 	}, a.createKey)
 	handle(a, h, operation{
 		id: "revokeKey", method: http.MethodDelete, path: "/v1/issuers/{issuer}/keys/{key}", tag: "office", scope: identity.ManageKeys, act: "key.revoked", status: http.StatusNoContent,
@@ -70,6 +70,9 @@ func (a *API) createKey(ctx context.Context, c *call, in *keyInput) (*body[wire.
 	}
 	if err := c.actor.MayGrant(in.Issuer, o.Scopes...); err != nil {
 		return nil, err
+	}
+	if c.actor.Kind == identity.Human && !a.Keys.Fresh(ctx) {
+		return nil, &fault{code: wire.CodeForbidden, detail: "a person makes keys within 15 minutes of signing in: sign in once more"}
 	}
 	if err := c.act(ctx, in.Issuer, "", o.Name+": "+strings.Join(in.Body.Scopes, " ")); err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ type Keys interface {
 	CreateKey(ctx context.Context, o identity.KeyOrder) (identity.Key, identity.Secret, error)
 	Keys(ctx context.Context, issuer channel.ID) ([]identity.Key, error)
 	RevokeKey(ctx context.Context, issuer channel.ID, id string) error
+	Fresh(ctx context.Context) bool // whether the person of the request's session signed in lately
 }
 
 // Audit writes down what is administered.

@@ -65,6 +65,7 @@ type world struct {
 	products    *product.Products
 	conformance *conformance
 	kept        string                   // id of a key that is not revoked
+	stale       bool                     // whoever is signed in has been so for a while
 	stopped     map[string]time.Duration // what limits are reached
 	policy      ledger.Policy
 	bell        issuer
@@ -248,6 +249,9 @@ func (k keys) RevokeKey(ctx context.Context, issuer channel.ID, id string) error
 	}
 	return k.Identity.RevokeKey(ctx, issuer, id)
 }
+
+// Fresh stands for when somebody signed in.
+func (k keys) Fresh(context.Context) bool { return !k.w.stale }
 
 // unsent sends nothing into the world.
 type unsent struct{ *notify.Service }

@@ -106,6 +106,7 @@ func (i *Identity) finishEnrol(ctx context.Context, ceremony string, response []
 			return err
 		}
 		p, err = person(ctx, tx, c.Person)
+		p.Joined = v.Issuer // none where it was a way back
 		return err
 	})
 	return p, codes, err

@@ -224,6 +224,7 @@ func (i *Identity) Accept(ctx context.Context, id string, token Secret) (p Perso
 			return err
 		}
 		p, err = person(ctx, tx, id)
+		p.Joined = v.Issuer
 		return err
 	})
 	if err != nil {

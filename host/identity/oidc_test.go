@@ -103,11 +103,13 @@ func TestProviderSignsInWhoWasInvited(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "Ada", ada.Name)
 		assert.Equal(t, identity.Owner, ada.Roles[acme])
+		assert.Equal(t, acme, ada.Joined)
 		_, _, err = i.BeginOIDC(t.Context(), identity.OIDCStart{Provider: p.Issuer, Invitation: v.Token})
 		assert.ErrorIs(t, err, identity.ErrUnknownInvitation, "used")
 		in, err := visit(t, i, identity.OIDCStart{Provider: p.Issuer}, "id1")
 		require.NoError(t, err)
 		assert.Equal(t, ada.ID, in.ID)
+		assert.Zero(t, in.Joined)
 		_, err = visit(t, i, identity.OIDCStart{Provider: p.Issuer}, "id2")
 		assert.ErrorIs(t, err, identity.ErrUnknownSubject)
 
@@ -116,6 +118,7 @@ func TestProviderSignsInWhoWasInvited(t *testing.T) {
 		in, err = visit(t, i, identity.OIDCStart{Provider: p.Issuer, Invitation: v.Token}, "id1")
 		require.NoError(t, err)
 		assert.Equal(t, ada.ID, in.ID, "the same person")
+		assert.Equal(t, bell, in.Joined)
 		assert.Len(t, in.Roles, 2)
 	})
 }

@@ -116,6 +116,8 @@ func TestInvitationBecomesAPasskeyThatSignsIn(t *testing.T) {
 
 		in, err := d.login(t, i)
 		require.NoError(t, err)
+		assert.Equal(t, acme, p.Joined)
+		p.Joined = channel.ID{}
 		assert.Equal(t, p, in)
 		keys, err := i.Passkeys(t.Context(), p.ID)
 		require.NoError(t, err)

@@ -28,6 +28,8 @@ type Person struct {
 	Created  time.Time
 	LastSeen time.Time // to the minute; zero until he first signs in
 	Roles    map[channel.ID]Role
+	// Joined is the issuer whose invitation this very call redeemed, where FinishEnrol, FinishOIDC or Accept returned the person; else zero.
+	Joined channel.ID
 }
 
 // Actor is the person with what his roles allow.

@@ -159,6 +159,17 @@ func (i *Identity) CurrentSession(ctx context.Context) (id string, begun time.Ti
 	return i.sessions.GetString(ctx, sessionID), i.sessions.GetTime(ctx, sessionBegun)
 }
 
+// FreshFor is how long after signing in somebody may change who comes in: see Fresh.
+const FreshFor = 15 * time.Minute
+
+// Fresh reports whether somebody signed in for the request's session not longer than FreshFor ago. Ask it, where a person acts, before
+// a way in is made or taken away, for himself, for another or for a machine: whoever finds a browser unattended, or gets hold of its
+// cookie, is not to be able to stay.
+func (i *Identity) Fresh(ctx context.Context) bool {
+	id, begun := i.CurrentSession(ctx)
+	return id != "" && i.o.Now().Sub(begun) <= FreshFor
+}
+
 // SessionsOf returns where the person is signed in, the newest session first.
 func (i *Identity) SessionsOf(ctx context.Context, person string) ([]Session, error) {
 	now := i.o.Now()

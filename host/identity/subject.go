@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/productid/productid/pkg/channel"
 )
 
 // Link is an account at a provider that signs a person in.
@@ -23,11 +25,12 @@ func (i *Identity) enterBySubject(ctx context.Context, state string, expires int
 			return err
 		}
 		id, err := linked(ctx, tx, c.Provider, subject)
+		var joined channel.ID
 		switch {
 		case err != nil:
 			return err
 		case c.Invitation != nil:
-			id, err = i.enterInvited(ctx, tx, c, subject, id)
+			id, joined, err = i.enterInvited(ctx, tx, c, subject, id)
 		case c.Person != "":
 			id, err = c.Person, i.linkOwn(ctx, tx, c, subject, id)
 		case id == "":
@@ -41,6 +44,7 @@ func (i *Identity) enterBySubject(ctx context.Context, state string, expires int
 			return err
 		}
 		p, err = person(ctx, tx, id)
+		p.Joined = joined
 		return err
 	})
 	return p, err
@@ -56,21 +60,21 @@ func linked(ctx context.Context, tx *sql.Tx, provider, subject string) (id strin
 }
 
 // enterInvited redeems the invitation for who has the account already, or makes the person who will.
-func (i *Identity) enterInvited(ctx context.Context, tx *sql.Tx, c oidcCeremony, subject, id string) (string, error) {
+func (i *Identity) enterInvited(ctx context.Context, tx *sql.Tx, c oidcCeremony, subject, id string) (_ string, joined channel.ID, err error) {
 	v, err := i.redeem(ctx, tx, c.Invitation)
 	if err != nil {
-		return "", err
+		return "", joined, err
 	}
 	if id != "" {
-		return id, enter(ctx, tx, v, id)
+		return id, v.Issuer, enter(ctx, tx, v, id)
 	}
 	if id, err = i.random(idBytes); err != nil {
-		return "", err
+		return "", joined, err
 	}
 	if err := i.admit(ctx, tx, v, id); err != nil {
-		return "", err
+		return "", joined, err
 	}
-	return id, i.link(ctx, tx, c.Provider, subject, id)
+	return id, v.Issuer, i.link(ctx, tx, c.Provider, subject, id)
 }
 
 // linkOwn links the account to who began that while he was signed in; id is who has it already.

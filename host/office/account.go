@@ -31,7 +31,14 @@ type accountPage struct {
 	Codes    int    // recovery codes that are left
 	Host     bool   // passkeys can be made at this address
 
+	Links     []linkLine     // accounts at providers that sign him in
 	Providers []providerLine // where an account can be linked
+}
+
+// linkLine is an account at a provider, with what people call the provider.
+type linkLine struct {
+	identity.Link
+	Name string
 }
 
 type heldRole struct{ Issuer, Role, Link string }
@@ -54,10 +61,32 @@ func (v *visit) account() error {
 	if p.Codes, err = v.People.RecoveryCodesLeft(v.ctx, v.actor.ID); err != nil {
 		return err
 	}
+	if p.Links, err = v.links(); err != nil {
+		return err
+	}
 	p.Current, _ = v.People.CurrentSession(v.ctx)
 	_, err = v.People.PasskeyHost()
 	p.Host, p.Providers = err == nil, v.providers("")
 	return v.show(http.StatusOK, "account", p)
+}
+
+func (v *visit) links() (lines []linkLine, err error) {
+	all, err := v.People.Links(v.ctx, v.actor.ID)
+	for _, l := range all {
+		lines = append(lines, linkLine{l, v.providerName(l.Provider)})
+	}
+	return lines, err
+}
+
+// rename calls somebody what he wants to be called.
+func (v *visit) rename() error {
+	if err := v.aboutSelf("person.renamed", v.actor.ID); err != nil {
+		return err
+	}
+	if err := v.People.Rename(v.ctx, v.actor.ID, v.form("name")); err != nil {
+		return v.refusedBecause(accountPath, err)
+	}
+	return v.done(accountPath, "office.account.name.done")
 }
 
 // aboutSelf records what somebody does to his own ways in for each issuer that he has to do with: it is their affair too.
@@ -81,9 +110,11 @@ func (v *visit) accept() error {
 			return err
 		}
 	}
-	if _, err := v.People.Accept(v.ctx, v.actor.ID, identity.Secret(v.form("token"))); err != nil {
+	p, err := v.People.Accept(v.ctx, v.actor.ID, identity.Secret(v.form("token")))
+	if err != nil {
 		return v.refusedBecause(accountPath, err)
 	}
+	v.enrolled(p)
 	return v.done("/office/i/"+made.Issuer.String()+"/", "office.setup.accepted")
 }
 

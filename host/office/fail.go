@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/page"
@@ -17,6 +18,7 @@ import (
 var (
 	errNotFound = errors.New("there is no such page")
 	errForm     = errors.New("the form cannot be read")
+	errStale    = errors.New("whoever asks signed in too long ago for it")
 )
 
 // failure says how an error is told: status, and the texts office.fail.<Code>.title, .means and .next.
@@ -51,6 +53,10 @@ func (v *visit) fail(err error) {
 		v.toSignIn()
 		return
 	}
+	if errors.Is(err, errStale) {
+		v.toSignInAgain()
+		return
+	}
 	if errors.Is(v.ctx.Err(), context.Canceled) {
 		return // nobody listens any more
 	}
@@ -78,6 +84,17 @@ func (v *visit) toSignIn() {
 	to := "/office/signin"
 	if v.r.Method == http.MethodGet && v.r.URL.Path != "/office/" && v.r.URL.Path != "/office" {
 		to += "?next=" + url.QueryEscape(v.r.URL.RequestURI())
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// toSignInAgain lets somebody show once more who he is, and sends him back to where the form was. The script takes him there.
+func (v *visit) toSignInAgain() {
+	back := strings.Replace(v.route.fresh, "{issuer}", v.issuer.String(), 1)
+	to := "/office/signin?" + url.Values{"again": {"1"}, "next": {back}}.Encode()
+	if strings.HasSuffix(v.route.path, "/begin") {
+		_ = v.sendJSON(http.StatusUnprocessableEntity, map[string]string{"problem": v.words.T("office.signin.again"), "to": to})
+		return
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 }

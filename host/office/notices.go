@@ -80,7 +80,7 @@ func (v *visit) webhookAdd() error {
 		p.Form.Problems["kind"] = v.words.T("office.notices.kind.bad")
 		return v.noticesShown(http.StatusUnprocessableEntity, p)
 	}
-	if err := v.about("webhook.added", "", clipped(v.form("url"))); err != nil {
+	if err := v.about("webhook.added", "", v.form("url")); err != nil {
 		return err
 	}
 	made, secret, err := v.Notices.AddEndpoint(v.ctx, v.issuer, v.form("url"), kinds)
@@ -95,16 +95,6 @@ func (v *visit) webhookAdd() error {
 		return err
 	}
 	return v.noticesShown(http.StatusOK, noticesPage{Secret: string(secret), Made: made.URL})
-}
-
-// clipped keeps what somebody typed short enough for a record.
-func clipped(text string) string {
-	const most = 300
-	text = strings.ToValidUTF8(text, "?")
-	if r := []rune(text); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return text
 }
 
 func (v *visit) webhookTest() error {

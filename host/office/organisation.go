@@ -1,6 +1,7 @@
 package office
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -68,13 +69,17 @@ func (v *visit) onward(start identity.OIDCStart, back string) error {
 		return v.refusedBecause(back, err)
 	}
 	http.SetCookie(v.w, v.People.StateCookie(state))
-	name := start.Provider
+	return v.show(http.StatusOK, "onward", onwardPage{v.providerName(start.Provider), to})
+}
+
+// providerName is what people call a provider; one that the service was not told of any more is called by its address.
+func (v *visit) providerName(issuer string) string {
 	for _, p := range v.People.Providers() {
-		if p.Issuer == start.Provider {
-			name = p.Name
+		if p.Issuer == issuer {
+			return p.Name
 		}
 	}
-	return v.show(http.StatusOK, "onward", onwardPage{name, to})
+	return issuer
 }
 
 // setupOrganisation redeems an invitation at a provider.
@@ -91,4 +96,18 @@ func (v *visit) accountOrganisation() error {
 		return err
 	}
 	return v.onward(identity.OIDCStart{Provider: v.form("provider"), Person: v.actor.ID}, accountPath)
+}
+
+// accountUnlink takes an account at a provider away from who is signed in.
+func (v *visit) accountUnlink() error {
+	if err := v.aboutSelf("person.account_unlinked", v.actor.ID); err != nil {
+		return err
+	}
+	if err := v.People.Unlink(v.ctx, v.actor.ID, v.form("provider"), v.form("subject")); err != nil {
+		if errors.Is(err, identity.ErrUnknownSubject) {
+			return v.refused(accountPath, "office.account.unlinked.unknown")
+		}
+		return v.refusedBecause(accountPath, err)
+	}
+	return v.done(accountPath, "office.account.unlinked")
 }

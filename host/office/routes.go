@@ -23,6 +23,9 @@ type route struct {
 	scope        identity.Scope // of scoped
 	serve        func(*visit) error
 	body         int64 // bytes; 0 for the usual limit
+	// fresh is where the form of this route stands, for what changes who comes in: that is only for who signed in lately, and who did
+	// not comes back there when he has. "" for everything else.
+	fresh string
 }
 
 func (rt route) pattern() string { return rt.method + " " + rt.path }
@@ -66,12 +69,14 @@ func account() []route {
 		{method: "POST", path: "/office/signout", access: signedIn, serve: (*visit).signOut},
 		{method: "GET", path: "/office/account", access: signedIn, serve: (*visit).account},
 		{method: "POST", path: "/office/account/invitation", access: signedIn, serve: (*visit).accept},
-		{method: "POST", path: "/office/account/passkeys/begin", access: signedIn, serve: (*visit).passkeyBegin},
-		{method: "POST", path: "/office/account/passkeys", access: signedIn, serve: (*visit).passkeyAdd},
-		{method: "POST", path: "/office/account/passkeys/remove", access: signedIn, serve: (*visit).passkeyRemove},
+		{method: "POST", path: "/office/account/passkeys/begin", access: signedIn, serve: (*visit).passkeyBegin, fresh: accountPath},
+		{method: "POST", path: "/office/account/passkeys", access: signedIn, serve: (*visit).passkeyAdd, fresh: accountPath},
+		{method: "POST", path: "/office/account/passkeys/remove", access: signedIn, serve: (*visit).passkeyRemove, fresh: accountPath},
 		{method: "POST", path: "/office/account/sessions/end", access: signedIn, serve: (*visit).sessionEnd},
-		{method: "POST", path: "/office/account/organisation", access: signedIn, serve: (*visit).accountOrganisation},
-		{method: "POST", path: "/office/account/recovery", access: signedIn, serve: (*visit).recoveryAnew},
+		{method: "POST", path: "/office/account/organisation", access: signedIn, serve: (*visit).accountOrganisation, fresh: accountPath},
+		{method: "POST", path: "/office/account/organisation/remove", access: signedIn, serve: (*visit).accountUnlink, fresh: accountPath},
+		{method: "POST", path: "/office/account/name", access: signedIn, serve: (*visit).rename},
+		{method: "POST", path: "/office/account/recovery", access: signedIn, serve: (*visit).recoveryAnew, fresh: accountPath},
 	}
 }
 
@@ -107,7 +112,7 @@ func administration() []route {
 		{method: "GET", path: inIssuer + "/issuer", scope: identity.ManageIssuer, serve: (*visit).face},
 		{method: "POST", path: inIssuer + "/issuer", scope: identity.ManageIssuer, serve: (*visit).facePut, body: upload},
 		{method: "GET", path: inIssuer + "/keys", scope: identity.ManageKeys, serve: (*visit).keys},
-		{method: "POST", path: inIssuer + "/keys", scope: identity.ManageKeys, serve: (*visit).keyCreate},
+		{method: "POST", path: inIssuer + "/keys", scope: identity.ManageKeys, serve: (*visit).keyCreate, fresh: inIssuer + "/keys"},
 		{method: "POST", path: inIssuer + "/keys/{id}/revoke", scope: identity.ManageKeys, serve: (*visit).keyRevoke},
 		{method: "GET", path: inIssuer + "/notices", scope: identity.ManageWebhooks, serve: (*visit).notices},
 		{method: "POST", path: inIssuer + "/notices/webhooks", scope: identity.ManageWebhooks, serve: (*visit).webhookAdd},
@@ -115,8 +120,8 @@ func administration() []route {
 		{method: "POST", path: inIssuer + "/notices/webhooks/{id}/remove", scope: identity.ManageWebhooks, serve: (*visit).webhookRemove},
 		{method: "POST", path: inIssuer + "/notices/mail", scope: identity.ManageWebhooks, serve: (*visit).recipients},
 		{method: "GET", path: inIssuer + "/people", scope: identity.ManagePeople, serve: (*visit).people},
-		{method: "POST", path: inIssuer + "/people", scope: identity.ManagePeople, serve: (*visit).invite},
-		{method: "POST", path: inIssuer + "/people/{id}/role", scope: identity.ManagePeople, serve: (*visit).personRole},
+		{method: "POST", path: inIssuer + "/people", scope: identity.ManagePeople, serve: (*visit).invite, fresh: inIssuer + "/people"},
+		{method: "POST", path: inIssuer + "/people/{id}/role", scope: identity.ManagePeople, serve: (*visit).personRole, fresh: inIssuer + "/people"},
 		{method: "POST", path: inIssuer + "/people/{id}/remove", scope: identity.ManagePeople, serve: (*visit).personRemove},
 		{method: "POST", path: inIssuer + "/invitations/{id}/withdraw", scope: identity.ManagePeople, serve: (*visit).withdraw},
 		{method: "GET", path: inIssuer + "/audit", scope: identity.ReadAudit, serve: (*visit).auditLog},

@@ -18,16 +18,18 @@ type signInPage struct {
 	Providers []providerLine
 	Problem   string
 	Code      bool // the problem is with the recovery code
+	Again     bool // somebody is signed in, and has to show once more that it is he
 }
 
 type providerLine struct{ Name, Issuer, Link string }
 
 func (v *visit) signInPage() error {
-	if v.actor.Kind == identity.Human {
+	again := v.query("again") != ""
+	if v.actor.Kind == identity.Human && !again {
 		http.Redirect(v.w, v.r, local(v.query("next")), http.StatusSeeOther)
 		return nil
 	}
-	return v.door(http.StatusOK, signInPage{Next: v.query("next")})
+	return v.door(http.StatusOK, signInPage{Next: v.query("next"), Again: again})
 }
 
 func (v *visit) door(status int, p signInPage) error {
@@ -48,14 +50,17 @@ type ceremony struct {
 
 // sendCeremony answers the script.
 func (v *visit) sendCeremony(options json.RawMessage, id string, err error) error {
-	status, answer := http.StatusOK, any(ceremony{id, options})
-	if err != nil {
-		key, known := v.refusal(err)
-		if !known {
-			return err
-		}
-		status, answer = http.StatusUnprocessableEntity, map[string]string{"problem": v.words.T(key)}
+	if err == nil {
+		return v.sendJSON(http.StatusOK, ceremony{id, options})
 	}
+	key, known := v.refusal(err)
+	if !known {
+		return err
+	}
+	return v.sendJSON(http.StatusUnprocessableEntity, map[string]string{"problem": v.words.T(key)})
+}
+
+func (v *visit) sendJSON(status int, answer any) error {
 	v.w.Header().Set("Content-Type", "application/json")
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
@@ -102,6 +107,7 @@ func (v *visit) signIn() error {
 
 // welcome begins a session and goes to where somebody wanted to.
 func (v *visit) welcome(p identity.Person, next string) error {
+	v.enrolled(p)
 	if err := v.People.SignIn(v.ctx, p); err != nil {
 		return err
 	}
@@ -194,6 +200,7 @@ func (v *visit) setup() error {
 		}
 		return v.setupShown(http.StatusUnprocessableEntity, setupPage{Token: v.form("token"), Problem: v.words.T(key)})
 	}
+	v.enrolled(p)
 	if err := v.People.SignIn(v.ctx, p); err != nil {
 		return err
 	}
@@ -223,6 +230,18 @@ func (v *visit) aboutInvitation(token identity.Secret) error {
 		}
 	}
 	return nil
+}
+
+// enrolled records whom an invitation made one of an issuer's people: who he is was not known when aboutInvitation recorded that it is
+// used. He is one by now, so it is told to the log, and to nobody else, where this cannot be recorded.
+func (v *visit) enrolled(p identity.Person) {
+	if p.Joined == (channel.ID{}) {
+		return
+	}
+	err := v.Audit.Act(v.ctx, p.Joined, audit.Act{By: p.ID, Act: "person.enrolled", Subject: p.ID, Detail: string(p.Roles[p.Joined])})
+	if err != nil {
+		v.Log.ErrorContext(v.ctx, "office: who was enrolled is not on the audit channel", "person", p.ID, "issuer", p.Joined.String(), "error", err)
+	}
 }
 
 // codesPage shows recovery codes, this once.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/identity"
@@ -32,6 +34,9 @@ func (o *Office) guard(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Office: o, w: w, r: r, ctx: r.Context(), actor: identity.From(r.Context()), route: rt, words: page.Words(r)}
 		err := v.may()
+		if err == nil && rt.fresh != "" && !v.People.Fresh(v.ctx) {
+			err = errStale
+		}
 		if err == nil {
 			err = v.read()
 		}
@@ -68,8 +73,17 @@ func (v *visit) may() error {
 	return nil
 }
 
-// read parses a form; in memory altogether, because its size is limited.
+// read parses a form; in memory altogether, because its size is limited. What is no text never gets further: neither the ledger nor
+// every database could hold it.
 func (v *visit) read() error {
+	if !isText(v.r.URL.Path) {
+		return errNotFound
+	}
+	for _, values := range v.r.URL.Query() {
+		if !isText(values...) {
+			return fmt.Errorf("%w: a parameter is no text", errForm)
+		}
+	}
 	if v.r.Method != http.MethodPost {
 		return nil
 	}
@@ -80,7 +94,17 @@ func (v *visit) read() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errForm, err)
 	}
+	for _, values := range v.r.PostForm {
+		if !isText(values...) {
+			return fmt.Errorf("%w: a field is no text", errForm)
+		}
+	}
 	return nil
+}
+
+// isText reports whether these are UTF-8 without the character that ends texts elsewhere.
+func isText(values ...string) bool {
+	return !slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) })
 }
 
 // form returns a field of the request's form without white space around it.
@@ -167,9 +191,19 @@ func (v *visit) issuerName(id channel.ID) string {
 // can reports whether the actor may also do this, to show what leads there.
 func (v *visit) can(s identity.Scope) bool { return v.actor.May(v.issuer, s) == nil }
 
-// about records on the issuer's audit channel what is done next. What fails here is not done.
+// about records on the issuer's audit channel what is done next. What fails here is not done. What somebody typed may yet turn out to be
+// too long for what it is for; the channel holds for good only so much of it.
 func (v *visit) about(act, subject, detail string) error {
-	return v.Audit.Act(v.ctx, v.issuer, audit.Act{By: v.actor.ID, Act: act, Subject: subject, Detail: detail})
+	return v.Audit.Act(v.ctx, v.issuer, audit.Act{By: v.actor.ID, Act: act, Subject: clipped(subject), Detail: clipped(detail)})
+}
+
+// clipped keeps what somebody typed short enough for a record.
+func clipped(text string) string {
+	const most = 300
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
 }
 
 // done leaves a message and sends the browser to the page that shows the change.

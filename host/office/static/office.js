@@ -28,7 +28,10 @@ function toJSON(credential) {
 // A form with data-passkey is sent when the authenticator has answered, with the answer in it.
 async function ceremony(form) {
   const begun = await fetch(form.dataset.begin, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-  const { ceremony, options, problem } = await begun.json();
+  const { ceremony, options, problem, to } = await begun.json();
+  if (to) {
+    location.assign(to);
+  }
   if (problem) {
     return problem;
   }
