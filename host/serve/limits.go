@@ -27,6 +27,8 @@ const (
 	reportBurst  = 5
 	bundleRate   = 0.2 // a bundle reads and proves all that the ledger holds of a card
 	bundleBurst  = 10
+	checkRate    = 0.1 // of checks that are kept and tell nothing new
+	checkBurst   = 30
 )
 
 func newLimits(rate float64, now func() time.Time) limits {
@@ -37,11 +39,12 @@ func newLimits(rate float64, now func() time.Time) limits {
 		"net": limiter(rate, int(networkBurst*rate)), "key": limiter(apiKeyRate, apiKeyBurst),
 		"look": limiter(lookRate, lookBurst), "record": limiter(recordRate, recordBurst),
 		"report": limiter(reportRate, reportBurst), "bundle": limiter(bundleRate, bundleBurst),
+		"check": limiter(checkRate, checkBurst),
 	}
 }
 
 // allow is the Limit of the rooms. A key begins with its kind: "net" with a network, "key" with an API key, "look" with a card and a
-// network, "record" with a card, "report" and "bundle" with a network. What is of none of these is limited as requests of a network are.
+// network, "record" with a card, "report" and "bundle" with a network, "check" as isKept has it. What is of none of these is limited as requests of a network are.
 func (l limits) allow(key string) (retryAfter time.Duration, ok bool) {
 	kind, _, _ := strings.Cut(strings.Map(func(r rune) rune {
 		if r == ':' || r == '/' {

@@ -42,7 +42,7 @@ func (m *moody) Info(ctx context.Context) (ledger.Info, error) {
 }
 
 // house is an installation in a folder of its own.
-func house(t *testing.T) (serve.House, *moody) {
+func house(t testing.TB) (serve.House, *moody) {
 	t.Helper()
 	dir := t.TempDir()
 	own, err := secrets.New("log.example.com/serve", "Acme", "", rand.Reader, time.Now())
@@ -73,7 +73,7 @@ type running struct {
 	done chan error
 }
 
-func run(t *testing.T, h serve.House, change func(*serve.Options)) *running {
+func run(t testing.TB, h serve.House, change func(*serve.Options)) *running {
 	t.Helper()
 	l, err := edge.Listen(t.Context(), edge.Listening{Address: "127.0.0.1:0"})
 	require.NoError(t, err)
