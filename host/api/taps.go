@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,6 +12,7 @@ import (
 	"github.com/productid/productid/host/desk"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/host/validation"
 )
 
@@ -102,6 +104,9 @@ func (a *API) addRecord(ctx context.Context, f desk.Finding, t *wire.Tap) error 
 		return err
 	}
 	t.Evidence = &evidence
+	if f.Settings.ProductURL == "" && (f.Product == nil || f.Product.URL == "") {
+		return nil // to ask for the way on would read the card's channel anew
+	}
 	// The tap is recorded: whatever becomes of the way on, the answer is yes.
 	if target, err := a.Desk.Continue(ctx, *f.ID, f.Counter); err == nil && target != nil {
 		t.Redirect = target.String()
@@ -136,5 +141,9 @@ func (a *API) verifyRedirect(ctx context.Context, _ *call, in *redirectInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return answer(wire.RedirectClaims{Card: claims.Card, Counter: claims.Counter, Audience: claims.Audience, Issued: claims.Issued, Expires: claims.Expires}), nil
+	card, err := a.card(ctx, claims.Card)
+	if err != nil { // the token is used up all the same
+		return nil, fmt.Errorf("looking up whose card %v is: %w: %w", claims.Card, store.ErrUncertain, err)
+	}
+	return answer(wire.RedirectClaims{Card: claims.Card, Issuer: card.Issuer, Test: a.Sandbox.IsTest(ctx, card.Issuer), Counter: claims.Counter, Audience: claims.Audience, Issued: claims.Issued, Expires: claims.Expires}), nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -165,8 +166,23 @@ func TestRecordedTapLeadsToTheProduct(t *testing.T) {
 	claims := decode[wire.RedirectClaims](t, w.ask(http.MethodPost, "/v1/redirects/verify", "", check), http.StatusOK)
 	assert.Equal(t, w.bell.card.ID(), claims.Card)
 	assert.Equal(t, v.Counter, claims.Counter)
+	assert.Equal(t, w.bell.id, claims.Issuer)
+	assert.False(t, claims.Test)
 	refused(t, w.ask(http.MethodPost, "/v1/redirects/verify", "", check), http.StatusConflict, "used_token")
 	refused(t, w.ask(http.MethodPost, "/v1/redirects/verify", "", wire.RedirectCheck{Token: "x.y.z", Audience: "https://shop.example"}), http.StatusUnprocessableEntity, "bad_token")
+}
+
+// Who may set test cards may name any page: its site is told what the card is.
+func TestRedirectOfATestCardSaysSo(t *testing.T) {
+	w := newWorld(t)
+	target, err := url.Parse("https://shop.example/watch")
+	require.NoError(t, err)
+	target, err = w.redirect.Issue(t.Context(), target, w.sandbox.card.ID(), 7)
+	require.NoError(t, err)
+	check := wire.RedirectCheck{Token: target.Query().Get("productid"), Audience: "https://shop.example"}
+	claims := decode[wire.RedirectClaims](t, w.ask(http.MethodPost, "/v1/redirects/verify", "", check), http.StatusOK)
+	assert.Equal(t, w.sandbox.id, claims.Issuer)
+	assert.True(t, claims.Test)
 }
 
 // A tap whose place cannot be kept would be recorded, and nobody who watches for alarms would know of it.

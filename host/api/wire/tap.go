@@ -76,6 +76,8 @@ type RedirectCheck struct {
 // RedirectClaims is what a token says that was good. It is good once.
 type RedirectClaims struct {
 	Card     tap.CardID `json:"card" doc:"The card that was tapped." pattern:"^[A-Za-z0-9_-]{16}$"`
+	Issuer   channel.ID `json:"issuer" doc:"Whose card it is. Every issuer of a service may send visitors to any site: compare it with your own." pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"`
+	Test     bool       `json:"test" doc:"A card of the sandbox: it proves nothing."`
 	Counter  uint32     `json:"counter" maximum:"4294967295" doc:"The tap's count."`
 	Audience string     `json:"audience" doc:"The origin that the visit was for."`
 	Issued   time.Time  `json:"issued" doc:"When the visit was sent on."`
