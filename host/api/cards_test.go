@@ -12,6 +12,7 @@ import (
 	"github.com/productid/productid/host/api/wire"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/host/notify"
+	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
@@ -142,7 +143,10 @@ func TestSettingsThatNoCardHasAreRefused(t *testing.T) {
 	} {
 		refused(t, w.ask(http.MethodPut, ofCard("/settings")(w), key, s), http.StatusUnprocessableEntity, "invalid_request")
 	}
+	require.NoError(t, w.products.PutFace(t.Context(), product.Face{Issuer: w.bell.id, Hosts: []string{"shop.example"}}))
+	refused(t, w.ask(http.MethodPut, ofCard("/settings")(w), key, wire.Settings{ProductURL: "https://evil.example/"}), http.StatusUnprocessableEntity, "invalid_request")
 	assert.Empty(t, decode[wire.Acts](t, w.ask(http.MethodGet, ofIssuer("/audit")(w), key, nil), http.StatusOK).Items, "nothing was about to be done")
+	assert.Equal(t, http.StatusOK, w.ask(http.MethodPut, ofCard("/settings")(w), key, wire.Settings{ProductURL: "https://shop.example/watch"}).Code)
 }
 
 func TestRevokedCardIsRefusedForGood(t *testing.T) {

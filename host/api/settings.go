@@ -54,6 +54,16 @@ func (a *API) putSettings(ctx context.Context, c *call, in *settingsInput) (*bod
 	if _, err := wanted.Encode(); err != nil {
 		return nil, invalid("body", strings.TrimPrefix(err.Error(), record.ErrMalformed.Error()+": "))
 	}
+	if err := c.may(card.Issuer); err != nil {
+		return nil, err
+	}
+	face, err := a.Faces.Face(ctx, card.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if wanted.ProductURL != "" && !face.Allows(wanted.ProductURL) {
+		return nil, invalid("body.productUrl", "not on one of the hosts that the issuer names for its products' pages")
+	}
 	if err := c.act(ctx, card.Issuer, in.ID.String(), ""); err != nil {
 		return nil, err
 	}

@@ -165,10 +165,17 @@ func (c cardLine) row() []string {
 }
 
 // cell keeps a spreadsheet from reading a text as a formula: one that begins like one gets an apostrophe before it. Ids may begin
-// with a minus sign.
+// with a minus sign. Where a comma stands in decimal numbers, spreadsheets begin another cell at a semicolon, quotes or not; some do so
+// at a tab.
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
+	var b strings.Builder
+	begins := true
+	for _, r := range text {
+		if begins && strings.ContainsRune("=+-@\t\r\n", r) {
+			b.WriteByte('\'')
+		}
+		b.WriteRune(r)
+		begins = r == ';' || r == '\t'
 	}
-	return text
+	return b.String()
 }

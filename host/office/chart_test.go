@@ -29,7 +29,8 @@ func TestChartShowsEachDayToScale(t *testing.T) {
 }
 
 func TestCellsOfATableAreNoFormulas(t *testing.T) {
-	for text, want := range map[string]string{"": "", "oil": "oil", "=1+1": "'=1+1", "-A1": "'-A1", "@x": "'@x", "+1": "'+1", "\tx": "'\tx", "a=b": "a=b"} {
+	for text, want := range map[string]string{"": "", "oil": "oil", "=1+1": "'=1+1", "-A1": "'-A1", "@x": "'@x", "+1": "'+1", "\tx": "'\tx", "a=b": "a=b",
+		"oil;=1+1": "oil;'=1+1", "oil\t@x": "oil\t'@x", ";;-1;x": ";;'-1;x", "é;é": "é;é"} {
 		assert.Equal(t, want, cell(text))
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	flashCookie  = "flash"
+	flashName    = "flash"
 	maxFlash     = 1000 // bytes of the cookie
 	flashSeconds = 60
 )
@@ -45,14 +45,23 @@ func (r *Renderer) LeaveFlash(w http.ResponseWriter, tone, key string, args ...s
 	r.setFlash(w, value, flashSeconds)
 }
 
+// flashCookie has the prefix that keeps a neighbouring host from setting it (RFC 6265bis, 4.1.3.2): what stands over a page is ours, and
+// a shop beside us is not to put our "all is well" over the answer to a tap.
+func (r *Renderer) flashCookie() string {
+	if r.Secure {
+		return "__Host-" + flashName
+	}
+	return flashName
+}
+
 func (r *Renderer) setFlash(w http.ResponseWriter, value string, age int) {
-	http.SetCookie(w, &http.Cookie{Name: flashCookie, Value: value, Path: "/", MaxAge: age,
+	http.SetCookie(w, &http.Cookie{Name: r.flashCookie(), Value: value, Path: "/", MaxAge: age,
 		HttpOnly: true, Secure: r.Secure, SameSite: http.SameSiteLaxMode})
 }
 
 // takeFlash returns the message that was left for this browser, or nil, and removes it there.
 func (r *Renderer) takeFlash(w http.ResponseWriter, q *http.Request, speak *words.Words) *Flash {
-	c, err := q.Cookie(flashCookie)
+	c, err := q.Cookie(r.flashCookie())
 	if err != nil {
 		return nil
 	}

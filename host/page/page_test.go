@@ -128,6 +128,7 @@ func TestFlashIsSaidOnce(t *testing.T) {
 	r.LeaveFlash(w, Good, "ago.now")
 	left := w.Result().Cookies()[0]
 	assert.True(t, left.HttpOnly && left.Secure)
+	assert.Equal(t, "__Host-flash", left.Name, "no neighbouring host sets it")
 
 	answer := get(t, "/x", http.Header{"Cookie": {left.Name + "=" + left.Value}})
 	assert.Regexp(t, `<p class="flash good" role="status">.*<span>just now</span></p>`, answer.Body.String())
@@ -144,7 +145,7 @@ func FuzzFlash(f *testing.F) {
 	f.Add([]byte(`{"Tone":"good","Key":"date.day","Args":["<b>","x","y"]}`))
 	f.Add([]byte(`{"Tone":"evil\" onload=","Key":"ago.now"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		body := get(t, "/x", http.Header{"Cookie": {"flash=" + base64.RawURLEncoding.EncodeToString(data)}}).Body.String()
+		body := get(t, "/x", http.Header{"Cookie": {"__Host-flash=" + base64.RawURLEncoding.EncodeToString(data)}}).Body.String()
 		assert.Contains(t, body, "</html>")
 		assert.NotContains(t, body, "<b><")
 		assert.NotRegexp(t, `class="flash [^"]*evil`, body)

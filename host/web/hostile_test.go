@@ -58,7 +58,7 @@ func FuzzAnyRequest(f *testing.F) {
 	_, query, _ := strings.Cut(tapped, "?")
 	for _, path := range []string{"", "t", "/evil.example", "c/" + id, "c/" + url.PathEscape(mark), "go/" + id + "/1", "problems/" + url.PathEscape(mark), "..%2f..%2fetc/passwd", "01/1/21/" + id, "check", "report"} {
 		f.Add(false, path, query, "url="+url.QueryEscape(mark)+"&text="+url.QueryEscape(mark)+"&card="+id, "lang=it")
-		f.Add(true, path, "lang="+url.QueryEscape(mark)+"&i="+url.QueryEscape(mark), "field.a="+url.QueryEscape(mark)+"&key="+url.QueryEscape(mark)+"&url="+url.QueryEscape(tapped), "__Host-receipts=AAAA; __Host-draft=e30; flash=e30")
+		f.Add(true, path, "lang="+url.QueryEscape(mark)+"&i="+url.QueryEscape(mark), "field.a="+url.QueryEscape(mark)+"&key="+url.QueryEscape(mark)+"&url="+url.QueryEscape(tapped), "__Host-receipts=AAAA; __Host-draft=e30; __Host-flash=e30")
 	}
 	f.Add(true, "t", "i=%0d%0aSet-Cookie:a=b&c=1&s=2", "lang=it%0d%0aX: y", "lang=\"it\r\n\"")
 	f.Fuzz(func(t *testing.T, post bool, path, query, body, cookie string) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/identity"
+	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/words"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
@@ -238,7 +239,7 @@ func TestReportsReachTheMaker(t *testing.T) {
 	w := newWorld(t)
 	id := w.card.ID()
 	p := w.phone()
-	answer := p.post("/report", "card", id.String(), "code", "bad_signature", "text", "Bought at a fair,\r\nno box.\x00", "contact", "+39 06 1", "url", w.card.Tap())
+	answer := p.post("/report", "card", id.String(), "code", "bad_signature", "text", "Bought at a fair,\r\nno\u202e \u200ebox\uffff.\x00", "contact", "\u202a+39 06 1\u202c", "url", w.card.Tap())
 	assert.Equal(t, http.StatusOK, answer.Code)
 	assert.Contains(t, answer.text, "Thank you")
 	kept, _, err := w.watch.Reports(context.Background(), filterOf(w.issuer))
@@ -304,6 +305,20 @@ func TestProductPageIsReachedFromTheAnswerAlone(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	assert.Equal(t, http.StatusForbidden, owner.get(link[1]).Code)
 	assert.Contains(t, owner.get(tapped).text, `href="https://borgo.example.com/oil"`, "without a token he is a visitor as any other")
+}
+
+// An issuer says on which hosts his products' pages are; whoever sets a card, and by whichever way, sends nobody elsewhere.
+func TestAPageOnAnotherHostIsNotLinked(t *testing.T) {
+	w := newWorld(t)
+	w.set(record.Settings{ProductURL: "https://evil.example/oil"})
+	require.NoError(t, w.products.PutFace(t.Context(), product.Face{Issuer: w.issuer, Name: "Borgo", Hosts: []string{"borgo.example.com"}}))
+	p := w.phone()
+	tapped := w.card.Tap()
+	p.get(tapped)
+	assert.NotContains(t, p.post(tapped).text, "evil.example")
+	assert.Empty(t, p.get("/go/"+w.card.ID().String()+"/"+strconv.FormatUint(uint64(w.card.Counter), 10)).Header().Get("Location"))
+	w.now = w.now.Add(time.Hour)
+	assert.NotContains(t, p.get(tapped).text, "evil.example", "nor later, without a token")
 }
 
 func TestCardWithoutAProductPageLeadsNowhere(t *testing.T) {

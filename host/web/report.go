@@ -101,11 +101,12 @@ func readReport(r *http.Request) (reportForm, *tap.CardID) {
 	return f, &id
 }
 
-// cleaned leaves out what no text has, and space at the ends.
+// cleaned leaves out what no text has, what turns the reading direction of the text beside it, which some programs put around what
+// they let people copy, and space at the ends.
 func cleaned(text string) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\r\n", "\n")
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == '\uFFFE' || r == '\uFFFF' {
 			return -1
 		}
 		return r
