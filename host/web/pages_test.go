@@ -26,6 +26,7 @@ import (
 	"github.com/productid/productid/host/words"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
 )
 
 var update = flag.Bool("update", false, "write what the pages say to testdata/pages.*.txt")
@@ -360,6 +361,23 @@ func TestReportThatCannotBeKeptIsNotThankedFor(t *testing.T) {
 	assert.Contains(t, answer.text, "kept</textarea>")
 	assert.NotContains(t, answer.text, errDisk.Error())
 }
+
+// A report is for the card's own issuer. While nobody can say who that is, it is not filed where all others read it.
+func TestReportIsNotMisfiled(t *testing.T) {
+	w := newWorld(t)
+	w.Cards, w.Log = noCards{}, discard()
+	answer := w.phone().post("/report", "text", "kept", "contact", "me@example.com", "card", w.card.ID().String())
+	assert.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	for _, issuer := range []channel.ID{{}, w.issuer} {
+		kept, _, err := w.watch.Reports(t.Context(), filterOf(issuer))
+		require.NoError(t, err)
+		assert.Empty(t, kept)
+	}
+}
+
+type noCards struct{}
+
+func (noCards) Card(context.Context, tap.CardID) (record.Card, error) { return record.Card{}, errDisk }
 
 var errDisk = errors.New("disk full")
 

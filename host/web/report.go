@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/page"
+	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -64,7 +66,11 @@ func (s *Site) report(w http.ResponseWriter, r *http.Request) {
 		s.page.Render(w, r, http.StatusTooManyRequests, "report", f)
 		return
 	}
-	id, err := s.Reports.Report(r.Context(), alarm.Report{Issuer: s.issuerOf(r, card), Card: card, Code: f.Code, Text: f.Text, Contact: f.Contact})
+	issuer, err := s.issuerOf(r, card)
+	var id string
+	if err == nil {
+		id, err = s.Reports.Report(r.Context(), alarm.Report{Issuer: issuer, Card: card, Code: f.Code, Text: f.Text, Contact: f.Contact})
+	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "report cannot be kept", "request", edge.RequestID(r.Context()), "error", err)
 		f.Notice = speak.T("report.unavailable")
@@ -75,16 +81,17 @@ func (s *Site) report(w http.ResponseWriter, r *http.Request) {
 	s.page.Render(w, r, http.StatusOK, "reported", id)
 }
 
-// issuerOf returns whose card it is, zero where nobody can say: a report is kept all the same.
-func (s *Site) issuerOf(r *http.Request, card *tap.CardID) (issuer channel.ID) {
+// issuerOf returns whose card it is, zero for a card that nobody knows: every issuer's owners may read a report of that. One whose issuer
+// cannot be looked up right now is nobody else's to read.
+func (s *Site) issuerOf(r *http.Request, card *tap.CardID) (issuer channel.ID, err error) {
 	if card == nil {
-		return issuer
+		return issuer, nil
 	}
 	c, err := s.Cards.Card(r.Context(), *card)
-	if err != nil {
-		return issuer
+	if errors.Is(err, registry.ErrUnknownCard) {
+		return issuer, nil
 	}
-	return c.Issuer
+	return c.Issuer, err
 }
 
 // readReport reads the form. The card is nil unless the form names one; nothing of the tap's own address is in it.
