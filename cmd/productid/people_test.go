@@ -72,6 +72,9 @@ func administer(t *testing.T, m machine) {
 	require.NoError(t, json.Unmarshal([]byte(out), &invited))
 	bob := enrolByLink(t, i, base, invited.Link)
 	m.run(console.OK, "operator", "remove", ada.ID)
+	out, _ = m.run(console.OK, "--json", "operator", "invite", "--role", "auditor", "--name", "Eve", "--base-url", base.String())
+	require.NoError(t, json.Unmarshal([]byte(out), &invited))
+	m.run(console.OK, "operator", "remove", invited.ID)
 
 	entries, err := audit.New(audit.Options{Ledger: h.ledger, List: h.ledger, Authors: h.authors, Now: time.Now, Random: rand.Reader}).
 		List(t.Context(), h.secrets.Issuers[0].Author().Channel(), 0, 10)
@@ -81,6 +84,8 @@ func administer(t *testing.T, m machine) {
 		acts = append(acts, e.Act)
 	}
 	assert.Equal(t, []audit.Act{
+		{By: "cli", Act: "invitation.withdrawn", Subject: invited.ID},
+		{By: "cli", Act: "person.invited", Detail: "auditor"},
 		{By: "cli", Act: "person.removed", Subject: ada.ID},
 		{By: "cli", Act: "person.invited", Detail: "owner"},
 		{By: "cli", Act: "person.invited", Detail: "owner"},
