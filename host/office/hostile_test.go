@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/pkg/channel"
 )
@@ -135,4 +136,16 @@ func TestNoTextIsTooStrange(t *testing.T) {
 	for _, e := range entries {
 		assert.LessOrEqual(t, len(e.Subject)+len(e.Detail), 1000, e.Act)
 	}
+}
+
+// Reports of cards that nobody knows are for owners of real cards alone: they say where people can be reached.
+func TestWhoTriesTheServiceOutReadsNobodysReports(t *testing.T) {
+	w := newWorld(t)
+	id, err := w.alarms.Report(t.Context(), alarm.Report{Text: "Bought at a fair.", Contact: "me@example.com"})
+	require.NoError(t, err)
+	b := w.owner()
+	assert.Contains(t, pageOf(t, b.get(w.in("/reports?unknown=1"))), "me@example.com")
+	w.sandbox = w.bell.id
+	assert.NotContains(t, pageOf(t, b.get(w.in("/reports?unknown=1"))), "me@example.com")
+	assert.Contains(t, b.follow(w.in("/reports/"+id), url.Values{"unknown": {"1"}}).Body.String(), "flash bad", "nor settles them")
 }

@@ -62,6 +62,7 @@ type world struct {
 	audit     *audit.Log
 	bell      issuer
 	rival     issuer
+	sandbox   channel.ID // none, until a test says which issuer has test cards
 
 	mu  sync.Mutex
 	now time.Time
@@ -231,7 +232,8 @@ func (w *world) newHandler() http.Handler {
 	require.NoError(w.t, err)
 	o, err := office.New(office.Options{Origin: address, People: w.people, Registry: w.registry, Ledger: w.ledger, Settings: w.settings,
 		Authors: w.authors, Lifecycle: w.lifecycle, Products: w.products, Alarms: w.alarms, Notices: w.notices, Audit: w.audit,
-		Assets: assets, Now: w.clock, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Sandbox: func(id channel.ID) bool { return id == w.sandbox },
+		Assets:  assets, Now: w.clock, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	require.NoError(w.t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/office", w.people.Sessions()(o))
