@@ -175,6 +175,9 @@ const (
 	codeSuperseded  = "superseded"
 )
 
+// channelWeb is where people come themselves, each from a network of his own.
+const channelWeb = "web"
+
 // fresh reports whether the tap was not used before: then somebody has read the card for it.
 func (o Observation) fresh() bool {
 	return o.Verdict.Code == codeValid || o.Verdict.Code == codeRecorded && !o.Verdict.Replayed

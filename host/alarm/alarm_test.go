@@ -190,6 +190,27 @@ func TestSkippedCounterThatTurnsUpLaterIsAnAlarm(t *testing.T) {
 	})
 }
 
+// A phone that was held to the card three times shows the three readings in any order.
+func TestOlderReadingsOfOnePhoneAreNoAlarm(t *testing.T) {
+	places(t, func(t *testing.T, w *world) {
+		w.see(1, Verdict{Code: "recorded", Counter: 3, Skipped: &record.Range{1, 2}})
+		w.advance(time.Minute)
+		w.see(1, Verdict{Code: "superseded", Counter: 2})
+		assert.Empty(t, w.alarms(PrePlay))
+		for i, other := range []func(){
+			func() { w.see(1, Verdict{Code: "superseded", Counter: 2}, from("198.51.100.0/24")) },
+			func() { w.see(1, Verdict{Code: "superseded", Counter: 2}, from("")) },
+			func() { w.see(1, Verdict{Code: "superseded", Counter: 2}, func(o *Observation) { o.Channel = "api" }) },
+			func() { w.advance(time.Hour); w.see(1, Verdict{Code: "superseded", Counter: 2}) },
+		} {
+			other()
+			open := w.alarms(PrePlay)
+			require.Len(t, open, 1)
+			assert.Equal(t, i+1, open[0].Seen)
+		}
+	})
+}
+
 func TestCardThatIsTappedTooOftenIsAnAlarm(t *testing.T) {
 	places(t, func(t *testing.T, w *world) {
 		for range 100 {

@@ -120,7 +120,8 @@ func take(ctx context.Context, tx *sql.Tx, name string, n int) (int64, error) {
 // keep looks for what is strange in a check, in the light of those before, and keeps it.
 func (b *batch) keep(id int64, o Observation) error {
 	network := b.network(o.Network)
-	look := []func(Observation) error{b.lookForGap, b.lookForPrePlay, b.lookForTwoPlaces,
+	look := []func(Observation) error{b.lookForGap, b.lookForTwoPlaces,
+		func(o Observation) error { return b.lookForPrePlay(o, network) },
 		func(o Observation) error { return b.lookForUsedURL(o, network) }}
 	for _, f := range look {
 		if err := f(o); err != nil {
@@ -164,8 +165,10 @@ func (b *batch) lookForGap(o Observation) error {
 	return b.raise(o, Gap, GapEvidence{o.Verdict.Counter, s[0], s[1]})
 }
 
-// lookForPrePlay finds a genuine counter that was passed over when a later one was recorded.
-func (b *batch) lookForPrePlay(o Observation) error {
+// lookForPrePlay finds a genuine counter that was passed over when a later one was recorded. A phone that read the card several times
+// may well show the older readings a moment after the newest: on the website that is no alarm from the network that recorded the newest.
+// By the API all come from one network.
+func (b *batch) lookForPrePlay(o Observation, network []byte) error {
 	if o.Verdict.Code != codeSuperseded {
 		return nil
 	}
@@ -179,6 +182,11 @@ func (b *batch) lookForPrePlay(o Observation) error {
 	}
 	if int64(o.Verdict.Counter) < first {
 		return nil
+	}
+	if o.Channel == channelWeb && o.Time.Sub(fromMilli(at)) <= b.Limits.Per {
+		if user, _, err := b.user(o, counter); err != nil || len(network) > 0 && bytes.Equal(user, network) {
+			return err
+		}
 	}
 	return b.raise(o, PrePlay, PrePlayEvidence{o.Verdict.Counter, uint32(first), uint32(last), fromMilli(at), uint32(counter)})
 }
@@ -230,18 +238,20 @@ func (b *batch) lookForUsedURL(o Observation, network []byte) error {
 	if o.Verdict.Code != codeAlreadyUsed || len(network) == 0 {
 		return nil
 	}
-	var user []byte
-	var at int64
-	row := b.tx.StmtContext(b.ctx, b.use).QueryRowContext(b.ctx, o.Card.ID[:], int64(o.Verdict.Counter))
-	if err := row.Scan(&user, &at); errors.Is(err, sql.ErrNoRows) {
-		return nil
-	} else if err != nil {
+	user, at, err := b.user(o, int64(o.Verdict.Counter))
+	if err != nil || len(user) == 0 || bytes.Equal(user, network) {
 		return err
 	}
-	if len(user) == 0 || bytes.Equal(user, network) {
-		return nil
-	}
 	return b.raise(o, UsedURLAgain, UsedURLAgainEvidence{o.Verdict.Counter, fromMilli(at)})
+}
+
+// user returns from which network a tap of the same card was recorded, and when; nothing where that is not known.
+func (b *batch) user(o Observation, counter int64) (network []byte, at int64, err error) {
+	err = b.tx.StmtContext(b.ctx, b.use).QueryRowContext(b.ctx, o.Card.ID[:], counter).Scan(&network, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, 0, nil
+	}
+	return network, at, err
 }
 
 // Evidence is what an alarm goes by, at one check.
