@@ -100,7 +100,7 @@ func (d *demo) openStage(s *demoSite, log *slog.Logger) (shop *stage.Shop, err e
 
 // putProduct has the card lead to the shop.
 func (d *demo) putProduct(ctx context.Context, store string, shop *url.URL) error {
-	products, err := product.Open(ctx, store, product.Options{Now: now, Random: rand.Reader, AllowLocal: true})
+	products, err := product.Open(ctx, store, product.Options{Master: d.house.secrets.Master, Now: now, Random: rand.Reader, AllowLocal: true})
 	if err != nil {
 		return err
 	}

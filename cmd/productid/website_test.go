@@ -87,7 +87,7 @@ func (w *website) putProduct(cards []*readCard) {
 	defer h.Close()
 	issuer := h.secrets.Issuers[0].Author().Channel()
 	w.issuer = issuer.String()
-	products, err := product.Open(t.Context(), filepath.Join(w.data, "product.db"), product.Options{Now: time.Now, Random: rand.Reader, AllowLocal: true})
+	products, err := product.Open(t.Context(), filepath.Join(w.data, "product.db"), product.Options{Master: h.secrets.Master, Now: time.Now, Random: rand.Reader, AllowLocal: true})
 	require.NoError(t, err)
 	defer products.Close()
 	require.NoError(t, products.PutFace(t.Context(), product.Face{Issuer: issuer, Name: stage.ShopName, Support: "help@alba.example"}))

@@ -185,7 +185,7 @@ func (w *world) open(dir string, own secrets.Secrets) {
 	w.alarms, err = alarm.Open(t.Context(), filepath.Join(dir, "alarm.db"), alarm.Options{Master: own.Master, Publish: w.notices, Now: now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.alarms.Close()) })
-	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Now: now, Random: rand.Reader})
+	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Master: own.Master, Now: now, Random: rand.Reader})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.products.Close()) })
 	template, err := tap.PlainTemplate(base + "/t")

@@ -211,7 +211,7 @@ func (w *world) openRooms(dir string, master channel.Seed) {
 	w.people, err = identity.Open(t.Context(), at("identity"), identity.Options{Origin: address, Master: master, Now: w.clock, Random: newDice()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.people.Close()) })
-	w.products, err = product.Open(t.Context(), at("product"), product.Options{Now: w.clock, Random: newDice()})
+	w.products, err = product.Open(t.Context(), at("product"), product.Options{Master: master, Now: w.clock, Random: newDice()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.products.Close()) })
 	w.notices, err = notify.Open(t.Context(), at("notify"), notify.Options{Master: master, Now: w.clock, Random: newDice()})

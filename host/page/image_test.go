@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/host/product"
+	"github.com/productid/productid/pkg/channel"
 )
 
 // broken keeps pictures that cannot be read right now.
@@ -29,7 +30,7 @@ func (broken) Image(context.Context, product.Hash) ([]byte, string, error) {
 }
 
 func TestPicturesAreServedByTheirHash(t *testing.T) {
-	products, err := product.Open(t.Context(), filepath.Join(t.TempDir(), "product.db"), product.Options{Now: time.Now, Random: rand.Reader})
+	products, err := product.Open(t.Context(), filepath.Join(t.TempDir(), "product.db"), product.Options{Master: channel.Seed{1}, Now: time.Now, Random: rand.Reader})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, products.Close()) })
 	var upload bytes.Buffer

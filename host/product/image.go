@@ -52,8 +52,10 @@ func (p *Products) AddImage(ctx context.Context, upload []byte) (Image, error) {
 	}
 	i := Image{Hash: sha256.Sum256(made.bytes), Type: made.kind, Width: made.width, Height: made.height}
 	err = p.db.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO images (hash, type, width, height, added, bytes) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (hash) DO UPDATE SET added = excluded.added`, i.Hash[:], i.Type, i.Width, i.Height, p.o.Now().UnixMilli(), made.bytes)
+		_, err := tx.ExecContext(ctx, `INSERT INTO images (hash, type, width, height, added, bytes, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (hash) DO UPDATE SET type = excluded.type, width = excluded.width, height = excluded.height, added = excluded.added,
+			bytes = excluded.bytes, mac = excluded.mac`,
+			i.Hash[:], i.Type, i.Width, i.Height, p.o.Now().UnixMilli(), made.bytes, p.sealer.Seal("images", imageValues(i)...))
 		return err
 	})
 	if err != nil {
@@ -62,21 +64,23 @@ func (p *Products) AddImage(ctx context.Context, upload []byte) (Image, error) {
 	return i, nil
 }
 
-// Image returns a picture's bytes and type. The error is ErrUnknownImage, also for bytes that are not those of the name any more.
+// Image returns a picture's bytes and type. The error is ErrUnknownImage, also for a picture that is not as it was kept.
 func (p *Products) Image(ctx context.Context, hash Hash) ([]byte, string, error) {
 	var content []byte
-	var kind string
-	err := p.db.Read().QueryRowContext(ctx, "SELECT bytes, type FROM images WHERE hash = $1", hash[:]).Scan(&content, &kind)
+	var row imageRow
+	err := p.db.Read().QueryRowContext(ctx, "SELECT hash, type, width, height, mac, bytes FROM images WHERE hash = $1", hash[:]).
+		Scan(append(row.pointers(), &content)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", ErrUnknownImage
 	}
 	if err != nil {
 		return nil, "", told("reading a picture", err)
 	}
-	if sum := sha256.Sum256(content); !bytes.Equal(sum[:], hash[:]) {
-		return nil, "", fmt.Errorf("%w: its bytes were changed in the database", ErrUnknownImage)
+	image := p.image(&row)
+	if sum := sha256.Sum256(content); image == nil || !bytes.Equal(sum[:], hash[:]) {
+		return nil, "", fmt.Errorf("%w: it was changed in the database", ErrUnknownImage)
 	}
-	return content, kind, nil
+	return content, image.Type, nil
 }
 
 // known refuses a picture that is not kept.
@@ -102,7 +106,8 @@ func (p *Products) sweep(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-func hashOf(i *Image) any {
+// hashOf is nil for none.
+func hashOf(i *Image) []byte {
 	if i == nil {
 		return nil
 	}

@@ -5,6 +5,13 @@
 //
 // Texts are bounded and free of control characters. A picture is never served as it came: see [Products.AddImage].
 //
+// # Alterations
+//
+// Whoever can write the live file has nothing shown that nobody put: each row carries an HMAC under a key that is derived from the
+// master secret, checked at each read. A row that does not hold is not shown, and named by Options.Report; there is no ledger to fold it
+// from, so it stays away until somebody puts it again. He can take away what is shown, and put back what stood there before: of an
+// issuer's face also the list of hosts.
+//
 // # Durability and concurrency
 //
 // What a method answered as done is on disk. A [Products] may be used by many goroutines, and its database by many processes.
@@ -18,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/productid/productid/host/store"
@@ -67,23 +75,31 @@ type Product struct {
 	URL     string            // the product's page: absolute https address, or ""
 }
 
-// Options is what Products work with; Now and Random are needed.
+// Options is what Products work with; Master, Now and Random are needed.
 type Options struct {
+	Master channel.Seed // the rows' seals are made under a key derived from it
 	Now    func() time.Time
 	Random io.Reader
 	// AllowLocal also takes http addresses of this machine, for demonstrations.
 	AllowLocal bool
+	// Report, when set, is told once of each row that is not as it was written, by the goroutine that found it.
+	Report func(Tampered)
 }
 
 // Products is the open store.
 type Products struct {
 	o      Options
 	db     *store.DB
+	sealer store.Sealer
+	told   sync.Map      // of Tampered that were reported
 	decode chan struct{} // held while a picture is decoded: one at a time bounds the memory
 }
 
 // Open opens or creates the store in a database, which is named as for store.Open, whose errors it returns.
 func Open(ctx context.Context, name string, o Options) (*Products, error) {
+	if o.Master == (channel.Seed{}) {
+		return nil, errors.New("opening products: no master secret")
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("opening products: %w", err)
@@ -92,7 +108,7 @@ func Open(ctx context.Context, name string, o Options) (*Products, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening products: %w", err)
 	}
-	return &Products{o: o, db: db, decode: make(chan struct{}, 1)}, nil
+	return &Products{o: o, db: db, sealer: store.Sealer(channel.DeriveKey(o.Master, "product rows")), decode: make(chan struct{}, 1)}, nil
 }
 
 // Close closes the database.
@@ -106,11 +122,12 @@ func (p *Products) Assign(ctx context.Context, issuer channel.ID, card tap.CardI
 			_, err := tx.ExecContext(ctx, "DELETE FROM assignments WHERE card = $1 AND issuer = $2", card[:], issuer[:])
 			return err
 		}
-		if _, err := one(ctx, tx, "p.issuer = $1 AND p.id = $2", issuer[:], product); err != nil {
+		if _, err := p.one(ctx, tx, "p.issuer = $1 AND p.id = $2", issuer[:], product); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO assignments (card, issuer, product) VALUES ($1, $2, $3)
-			ON CONFLICT (card) DO UPDATE SET issuer = excluded.issuer, product = excluded.product`, card[:], issuer[:], product)
+		_, err := tx.ExecContext(ctx, `INSERT INTO assignments (card, issuer, product, mac) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (card) DO UPDATE SET issuer = excluded.issuer, product = excluded.product, mac = excluded.mac`,
+			card[:], issuer[:], product, p.sealer.Seal("assignments", card[:], issuer[:], product))
 		return err
 	})
 	return told("assigning a product", err)
@@ -119,8 +136,9 @@ func (p *Products) Assign(ctx context.Context, issuer channel.ID, card tap.CardI
 // Assigned returns the id of the product that the card was assigned, or "".
 func (p *Products) Assigned(ctx context.Context, issuer channel.ID, card tap.CardID) (string, error) {
 	var id string
-	err := p.db.Read().QueryRowContext(ctx, "SELECT product FROM assignments WHERE card = $1 AND issuer = $2", card[:], issuer[:]).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
+	var mac []byte
+	err := p.db.Read().QueryRowContext(ctx, "SELECT product, mac FROM assignments WHERE card = $1 AND issuer = $2", card[:], issuer[:]).Scan(&id, &mac)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !p.holds(mac, "assignments", card.String(), card[:], issuer[:], id) {
 		return "", nil
 	}
 	return id, told("reading a card's product", err)

@@ -31,7 +31,9 @@ var (
 // world is an open store with a clock that the test moves.
 type world struct {
 	*product.Products
-	now time.Time
+	name  string
+	now   time.Time
+	found []product.Tampered
 }
 
 // onBoth runs a test on each engine.
@@ -42,9 +44,12 @@ func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 
 func open(t *testing.T, name string) *world {
 	t.Helper()
-	w := &world{now: begin}
+	w := &world{name: name, now: begin}
 	var err error
-	w.Products, err = product.Open(t.Context(), name, product.Options{Now: func() time.Time { return w.now }, Random: rand.Reader})
+	w.Products, err = product.Open(t.Context(), name, product.Options{
+		Master: channel.Seed{7}, Now: func() time.Time { return w.now }, Random: rand.Reader,
+		Report: func(found product.Tampered) { w.found = append(w.found, found) },
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.Close()) })
 	return w

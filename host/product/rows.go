@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
@@ -22,30 +21,33 @@ type querier interface {
 }
 
 const (
-	selectFace = `SELECT f.name, f.website, f.support, f.go_on, f.hosts, i.hash, i.type, i.width, i.height
+	selectFace = `SELECT f.name, f.website, f.support, f.logo, f.go_on, f.hosts, f.mac, i.hash, i.type, i.width, i.height, i.mac
 		FROM faces f LEFT JOIN images i ON i.hash = f.logo WHERE f.issuer = $1`
-	selectProducts = `SELECT p.id, p.issuer, p.gtin, p.name, p.texts, p.url, i.hash, i.type, i.width, i.height
+	selectProducts = `SELECT p.id, p.issuer, p.gtin, p.name, p.texts, p.picture, p.url, p.mac, i.hash, i.type, i.width, i.height, i.mac
 		FROM products p LEFT JOIN images i ON i.hash = p.picture WHERE `
 )
 
 // Face returns how an issuer shows himself.
 func (p *Products) Face(ctx context.Context, issuer channel.ID) (Face, error) {
 	f := Face{Issuer: issuer}
+	var row faceRow
 	var i imageRow
-	var goOn int64
-	var hosts string
+	var mac []byte
 	err := p.db.Read().QueryRowContext(ctx, selectFace, issuer[:]).
-		Scan(append([]any{&f.Name, &f.Website, &f.Support, &goOn, &hosts}, i.pointers()...)...)
+		Scan(append([]any{&row.name, &row.website, &row.support, &row.logo, &row.goOn, &row.hosts, &mac}, i.pointers()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, nil
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(hosts), &f.Hosts)
 	}
 	if err != nil {
 		return Face{}, told("reading an issuer's face", err)
 	}
-	f.Continue, f.Logo = goOn != 0, i.image()
+	if !p.holds(mac, "faces", issuer.String(), row.values(issuer)...) {
+		return f, nil
+	}
+	f.Name, f.Website, f.Support, f.Continue, f.Logo = row.name, row.website, row.support, row.goOn != 0, p.image(&i)
+	if err := json.Unmarshal([]byte(row.hosts), &f.Hosts); err != nil {
+		return Face{}, told("reading an issuer's face", err)
+	}
 	return f, nil
 }
 
@@ -58,18 +60,19 @@ func (p *Products) PutFace(ctx context.Context, f Face) error {
 	if err != nil {
 		return err
 	}
-	goOn := 0
+	row := faceRow{f.Name, f.Website, f.Support, hashOf(f.Logo), 0, string(hosts)}
 	if f.Continue {
-		goOn = 1
+		row.goOn = 1
 	}
+	values := row.values(f.Issuer)
+	values = append(values, p.sealer.Seal("faces", values...))
 	err = p.db.Update(ctx, func(tx *sql.Tx) error {
 		if err := known(ctx, tx, f.Logo); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO faces (issuer, name, website, support, logo, go_on, hosts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		_, err := tx.ExecContext(ctx, `INSERT INTO faces (issuer, name, website, support, logo, go_on, hosts, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (issuer) DO UPDATE SET name = excluded.name, website = excluded.website, support = excluded.support,
-			logo = excluded.logo, go_on = excluded.go_on, hosts = excluded.hosts`,
-			f.Issuer[:], f.Name, f.Website, f.Support, hashOf(f.Logo), goOn, string(hosts))
+			logo = excluded.logo, go_on = excluded.go_on, hosts = excluded.hosts, mac = excluded.mac`, values...)
 		return errors.Join(err, p.sweep(ctx, tx))
 	})
 	return told("keeping an issuer's face", err)
@@ -84,7 +87,10 @@ func (p *Products) Products(ctx context.Context, issuer channel.ID) ([]Product, 
 	defer rows.Close()
 	var list []Product
 	for rows.Next() {
-		product, err := scan(rows)
+		product, err := p.scan(rows)
+		if errors.Is(err, errTampered) {
+			continue
+		}
 		if err != nil {
 			return nil, told("reading products", err)
 		}
@@ -95,17 +101,20 @@ func (p *Products) Products(ctx context.Context, issuer channel.ID) ([]Product, 
 
 // Product returns one of an issuer's products, or ErrUnknown.
 func (p *Products) Product(ctx context.Context, issuer channel.ID, id string) (Product, error) {
-	product, err := one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = $2", issuer[:], id)
+	product, err := p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = $2", issuer[:], id)
 	return product, told("reading a product", err)
 }
 
 // Of returns what a card is fixed to: what it was assigned, else its issuer's product with its GTIN. It is false when nothing is known.
 func (p *Products) Of(ctx context.Context, card record.Card) (Product, bool, error) {
-	product, err := one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = (SELECT a.product FROM assignments a WHERE a.card = $2 AND a.issuer = $3)",
-		card.Issuer[:], card.ID[:], card.Issuer[:])
+	id, err := p.Assigned(ctx, card.Issuer, card.ID)
+	if err != nil {
+		return Product{}, false, err
+	}
+	product, err := p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = $2", card.Issuer[:], id)
 	gtin, ok := fullGTIN(card.GTIN)
 	if errors.Is(err, ErrUnknown) && ok {
-		product, err = one(ctx, p.db.Read(), "p.issuer = $1 AND p.gtin = $2", card.Issuer[:], gtin)
+		product, err = p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.gtin = $2", card.Issuer[:], gtin)
 	}
 	if errors.Is(err, ErrUnknown) {
 		return Product{}, false, nil
@@ -132,14 +141,16 @@ func (p *Products) Put(ctx context.Context, product Product) (Product, error) {
 		}
 		product.ID = base64.RawURLEncoding.EncodeToString(id)
 	}
+	row := productRow{product.ID, product.Issuer[:], product.GTIN, product.Name, string(texts), hashOf(product.Picture), product.URL}
+	values := row.values()
+	values = append(values, p.sealer.Seal("products", values...))
 	err = p.db.Update(ctx, func(tx *sql.Tx) error {
 		if err := p.mayPut(ctx, tx, product, fresh); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO products (id, issuer, gtin, name, texts, picture, url) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		_, err := tx.ExecContext(ctx, `INSERT INTO products (id, issuer, gtin, name, texts, picture, url, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (id) DO UPDATE SET gtin = excluded.gtin, name = excluded.name, texts = excluded.texts,
-			picture = excluded.picture, url = excluded.url`,
-			product.ID, product.Issuer[:], product.GTIN, product.Name, string(texts), hashOf(product.Picture), product.URL)
+			picture = excluded.picture, url = excluded.url, mac = excluded.mac`, values...)
 		return errors.Join(err, p.sweep(ctx, tx))
 	})
 	if err != nil {
@@ -154,16 +165,21 @@ func (p *Products) mayPut(ctx context.Context, tx *sql.Tx, product Product, fres
 		return err
 	}
 	if product.GTIN != "" {
-		other, err := one(ctx, tx, "p.issuer = $1 AND p.gtin = $2", product.Issuer[:], product.GTIN)
+		other, err := p.one(ctx, tx, "p.issuer = $1 AND p.gtin = $2", product.Issuer[:], product.GTIN)
 		if err == nil && other.ID != product.ID {
 			return ErrTaken
 		}
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return err
 		}
+		if err != nil { // a row that does not hold keeps no GTIN from the product that has it
+			if _, err := tx.ExecContext(ctx, "DELETE FROM products WHERE issuer = $1 AND gtin = $2 AND id <> $3", product.Issuer[:], product.GTIN, product.ID); err != nil {
+				return err
+			}
+		}
 	}
 	if !fresh {
-		_, err := one(ctx, tx, "p.issuer = $1 AND p.id = $2", product.Issuer[:], product.ID)
+		_, err := p.one(ctx, tx, "p.issuer = $1 AND p.id = $2", product.Issuer[:], product.ID)
 		return err
 	}
 	var n int
@@ -194,27 +210,27 @@ func (p *Products) Delete(ctx context.Context, issuer channel.ID, id string) err
 	return told("removing a product", err)
 }
 
-func one(ctx context.Context, q querier, where string, args ...any) (Product, error) {
-	product, err := scan(q.QueryRowContext(ctx, selectProducts+where, args...))
-	if errors.Is(err, sql.ErrNoRows) {
+func (p *Products) one(ctx context.Context, q querier, where string, args ...any) (Product, error) {
+	product, err := p.scan(q.QueryRowContext(ctx, selectProducts+where, args...))
+	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, errTampered) {
 		return Product{}, ErrUnknown
 	}
 	return product, err
 }
 
-func scan(row interface{ Scan(...any) error }) (Product, error) {
-	var p Product
+// scan returns errTampered for a row that is not as it was written.
+func (p *Products) scan(row interface{ Scan(...any) error }) (Product, error) {
+	var r productRow
 	var i imageRow
-	var issuer []byte
-	var texts string
-	if err := row.Scan(append([]any{&p.ID, &issuer, &p.GTIN, &p.Name, &texts, &p.URL}, i.pointers()...)...); err != nil {
+	var mac []byte
+	if err := row.Scan(append([]any{&r.id, &r.issuer, &r.gtin, &r.name, &r.texts, &r.picture, &r.url, &mac}, i.pointers()...)...); err != nil {
 		return Product{}, err
 	}
-	if len(issuer) != len(p.Issuer) {
-		return Product{}, errors.New("a product's row names no issuer")
+	if !p.holds(mac, "products", r.id, r.values()...) {
+		return Product{}, errTampered
 	}
-	p.Issuer, p.Picture = channel.ID(issuer), i.image()
-	return p, json.Unmarshal([]byte(texts), &p.Text)
+	product := Product{ID: r.id, Issuer: channel.ID(r.issuer), GTIN: r.gtin, Name: r.name, Picture: p.image(&i), URL: r.url}
+	return product, json.Unmarshal([]byte(r.texts), &product.Text)
 }
 
 // imageRow is what a LEFT JOIN brings of a picture.
@@ -222,13 +238,19 @@ type imageRow struct {
 	hash          []byte
 	kind          sql.NullString
 	width, height sql.NullInt64
+	mac           []byte
 }
 
-func (i *imageRow) pointers() []any { return []any{&i.hash, &i.kind, &i.width, &i.height} }
+func (i *imageRow) pointers() []any { return []any{&i.hash, &i.kind, &i.width, &i.height, &i.mac} }
 
-func (i *imageRow) image() *Image {
+// image is nil where there is none, or one that is not as it was kept.
+func (p *Products) image(i *imageRow) *Image {
 	if len(i.hash) != sha256.Size {
 		return nil
 	}
-	return &Image{Hash: Hash(slices.Clone(i.hash)), Type: i.kind.String, Width: int(i.width.Int64), Height: int(i.height.Int64)}
+	image := Image{Hash: Hash(i.hash), Type: i.kind.String, Width: int(i.width.Int64), Height: int(i.height.Int64)}
+	if !p.holds(i.mac, "images", image.Hash.String(), imageValues(image)...) {
+		return nil
+	}
+	return &image
 }

@@ -3,43 +3,26 @@ package registry
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"github.com/productid/productid/host/store"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/tap"
 )
 
 // sealer is the key under which rows are sealed.
-type sealer [32]byte
+type sealer store.Sealer
 
 // String keeps the key out of logs.
 func (sealer) String() string { return "[redacted]" }
 
-// seal returns the mac of a row with these values, as the driver takes and gives them. It returns nil, which no row has, for a
-// value of a type that no row has.
+// seal returns the mac of a row with these values.
 func (k sealer) seal(table string, values ...any) []byte {
-	mac := hmac.New(sha256.New, k[:])
-	buf := append(make([]byte, 0, 1024), table...)
-	for _, value := range values {
-		switch v := value.(type) {
-		case int64:
-			buf = binary.BigEndian.AppendUint64(append(buf, 'i'), uint64(v))
-		case string:
-			buf = append(binary.BigEndian.AppendUint32(append(buf, 's'), uint32(len(v))), v...)
-		case []byte:
-			buf = append(binary.BigEndian.AppendUint32(append(buf, 'b'), uint32(len(v))), v...)
-		default:
-			return nil
-		}
-	}
-	mac.Write(buf)
-	return mac.Sum(nil)
+	return store.Sealer(k).Seal(table, values...)
 }
 
 // sealed reports whether the last of the values is the mac of those before it.

@@ -110,7 +110,10 @@ func (r *rooms) openPeople(ctx context.Context, s *Service) (err error) {
 
 func (r *rooms) openProducts(ctx context.Context, s *Service) (err error) {
 	local := s.Base.Scheme == "http"
-	r.products, err = product.Open(ctx, s.House.Store("product"), product.Options{Now: s.Now, Random: s.Random, AllowLocal: local})
+	r.products, err = product.Open(ctx, s.House.Store("product"), product.Options{
+		Master: s.House.Master, Now: s.Now, Random: s.Random, AllowLocal: local,
+		Report: func(t product.Tampered) { s.Log.ErrorContext(ctx, "a row was altered", "found", t.String()) },
+	})
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.registry, err = registry.Open(t.Context(), filepath.Join(dir, "registry.db"), registry.Options{Ledger: w.ledger, Master: own.Master})
 	require.NoError(t, err)
-	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Now: w.clock, Random: rand.Reader})
+	w.products, err = product.Open(t.Context(), filepath.Join(dir, "product.db"), product.Options{Master: own.Master, Now: w.clock, Random: rand.Reader})
 	require.NoError(t, err)
 	w.watch, err = alarm.Open(t.Context(), filepath.Join(dir, "alarm.db"), alarm.Options{Master: own.Master, Now: w.clock})
 	require.NoError(t, err)
