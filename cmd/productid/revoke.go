@@ -9,10 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/lifecycle"
+	"github.com/productid/productid/host/notify"
 	"github.com/productid/productid/pkg/ledger"
+	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -106,7 +109,30 @@ func (a *app) withLife(ctx context.Context, card string, use func(life) error) e
 	defer h.Close()
 	return use(life{h, lifecycle.New(lifecycle.Options{
 		Ledger: h.ledger, List: h.ledger, Registry: h.registry, Authors: h.authors, Now: time.Now,
+		Revoked: func(ctx context.Context, card record.Card, reason string, at time.Time) {
+			if err := a.tellRevoked(ctx, h, card, reason, at); err != nil {
+				a.console.Say("the card is revoked, and webhooks are not told: %v", err)
+			}
+		},
 	}), a.console, id})
+}
+
+// tellRevoked puts the revocation where the service finds what it is to deliver, whether it runs or not.
+func (a *app) tellRevoked(ctx context.Context, h *house, card record.Card, reason string, at time.Time) error {
+	p, err := a.ledgerPlace()
+	if err != nil {
+		return err
+	}
+	e, err := alarm.RevokedEvent(card, reason, at)
+	if err != nil {
+		return err
+	}
+	outbox, err := notify.Open(ctx, a.roomName(p, "notify"), notify.Options{Master: h.secrets.Master, Now: time.Now, Random: rand.Reader})
+	if err != nil {
+		return err
+	}
+	defer outbox.Close() // what was published is durable
+	return outbox.Publish(ctx, e)
 }
 
 // act records on the audit channel of the card's issuer what is about to be done.

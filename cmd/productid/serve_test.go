@@ -55,9 +55,9 @@ func (s *site) do(env []string, args ...string) string {
 }
 
 // start serves at an address, and returns when it is ready.
-func (s *site) start(at string) *exec.Cmd {
+func (s *site) start(at string, flags ...string) *exec.Cmd {
 	s.t.Helper()
-	c := exec.Command("productid", "serve", "--listen", at, "--rate", "1000000")
+	c := exec.Command("productid", append([]string{"serve", "--listen", at, "--rate", "1000000"}, flags...)...)
 	talk := new(bytes.Buffer)
 	c.Env, c.Stdout, c.Stderr = s.env, talk, talk
 	require.NoError(s.t, c.Start())
@@ -79,9 +79,15 @@ func (s *site) makeCards(n int) []*cardtest.Card {
 		require.NoError(s.t, l.Close())
 		cards = append(cards, card)
 	}
-	s.key = regexp.MustCompile(`pid_live_[A-Za-z0-9_]+`).FindString(s.do(nil, "keys", "api", "create", "--name", "test", "--scope", "taps:record"))
-	require.NotEmpty(s.t, s.key)
+	s.key = s.makeKey("taps:record")
 	return cards
+}
+
+func (s *site) makeKey(scope string) string {
+	s.t.Helper()
+	key := regexp.MustCompile(`pid_live_[A-Za-z0-9_]+`).FindString(s.do(nil, "keys", "api", "create", "--name", "test", "--scope", scope))
+	require.NotEmpty(s.t, key)
+	return key
 }
 
 // tapped reads the card as a phone does.

@@ -61,14 +61,20 @@ type RevokedData struct {
 	Reason string     `json:"reason,omitempty"`
 }
 
+// RevokedEvent is what is told of a card that was revoked, at the ledger's time of it: one event, whichever process tells, however often.
+func RevokedEvent(card record.Card, reason string, at time.Time) (notify.Event, error) {
+	data, err := json.Marshal(RevokedData{card.ID, reason})
+	return notify.Event{ID: "revoked-" + card.ID.String(), Kind: notify.CardRevoked, Issuer: card.Issuer, Time: at, Data: data}, err
+}
+
 // Revoked tells that a card was revoked, at the ledger's time of it. As with taps, what is not told now is told never.
 func (w *Watch) Revoked(ctx context.Context, card record.Card, reason string, at time.Time) {
 	if w.Publish == nil {
 		return
 	}
-	data, err := json.Marshal(RevokedData{card.ID, reason})
+	e, err := RevokedEvent(card, reason, at)
 	if err == nil {
-		err = w.Publish.Publish(ctx, notify.Event{ID: "revoked-" + card.ID.String(), Kind: notify.CardRevoked, Issuer: card.Issuer, Time: at, Data: data})
+		err = w.Publish.Publish(ctx, e)
 	}
 	if err != nil {
 		w.Log.Warn("a revocation is not told", "card", card.ID, "error", err)
