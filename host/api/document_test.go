@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
@@ -38,4 +39,21 @@ func requireSame(t *testing.T, want, got string) {
 		require.Equal(t, old[i], lines[i], "openapi.json, line %d: go test ./host/api -update writes it anew", i+1)
 	}
 	require.Equal(t, len(old), len(lines), "lines of openapi.json: go test ./host/api -update writes it anew")
+}
+
+// What edge refuses, and what another installation's secrets make impossible, is in the description.
+func TestDocumentKnowsRefusalsOfOtherRooms(t *testing.T) {
+	var d struct {
+		Paths map[string]map[string]struct{ Responses map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(newWorld(t).api.OpenAPI(), &d))
+	for path, operations := range d.Paths {
+		for method, o := range operations {
+			if method != "get" {
+				require.Contains(t, o.Responses, "403", "%s %s: cross_origin", method, path)
+			}
+		}
+	}
+	require.Contains(t, d.Paths["/v1/cards/{id}/settings"]["get"].Responses, "409", "elsewhere, not_in_service")
+	require.Contains(t, d.Paths["/v1/issuers/{issuer}/keys"]["post"].Responses, "409", "elsewhere")
 }

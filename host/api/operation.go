@@ -90,8 +90,11 @@ func (o operation) scopeOf() string {
 // statuses are those of all the problems that the operation can end with.
 func (o operation) statuses() []int {
 	all := append([]int{401, 422, 429, 500, 503}, o.refusals...)
-	if o.scope != "" {
+	if o.scope != "" || o.method != http.MethodGet { // what another site's page asks for is refused by edge
 		all = append(all, 403)
+	}
+	if o.act != "" { // the issuer's audit channel may be another installation's
+		all = append(all, 409)
 	}
 	if strings.Contains(o.path, "{") {
 		all = append(all, 404)

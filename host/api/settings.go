@@ -17,7 +17,7 @@ import (
 func (a *API) registerSettings(h huma.API) {
 	handle(a, h, operation{
 		id: "getCardSettings", method: http.MethodGet, path: "/v1/cards/{id}/settings", tag: "cards", scope: identity.ReadCards,
-		summary: "What a card is set to",
+		summary: "What a card is set to", refusals: []int{409},
 	}, a.getSettings)
 	handle(a, h, operation{
 		id: "putCardSettings", method: http.MethodPut, path: "/v1/cards/{id}/settings", tag: "cards", scope: identity.WriteCards, act: "card.settings",
