@@ -92,3 +92,27 @@ func TestEveryPageIsGoodToLookAt(t *testing.T) {
 		})
 	}
 }
+
+// Who signed in a while ago shows once more who he is before he adds a passkey, and is back where he was.
+func TestSigningInOnceMoreInABrowser(t *testing.T) {
+	b := browsertest.Open(t)
+	w, address := served(t)
+	v, err := w.people.Invite(t.Context(), w.bell.id, identity.Owner, "Ada Bianchi", time.Hour)
+	require.NoError(t, err)
+	tab := b.Tab(t, browsertest.Desktop, "en")
+	tab.Authenticator()
+	tab.Go(address + "/office/setup#" + v.Token.Reveal())
+	tab.Click("form[data-passkey] button")
+	tab.Wait("#codes")
+	w.mu.Lock()
+	w.now = w.now.Add(identity.FreshFor + time.Minute)
+	w.mu.Unlock()
+	tab.Go(address + "/office/account")
+	tab.Click("form[data-passkey] button")
+	tab.WaitText("Sign in once more")
+	tab.Wait("form[action='/office/signin']")
+	tab.Check()
+	tab.Click("form[data-passkey] button")
+	tab.Wait("#own-name")
+	tab.Check()
+}
