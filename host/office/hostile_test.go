@@ -149,3 +149,62 @@ func TestWhoTriesTheServiceOutReadsNobodysReports(t *testing.T) {
 	assert.NotContains(t, pageOf(t, b.get(w.in("/reports?unknown=1"))), "me@example.com")
 	assert.Contains(t, b.follow(w.in("/reports/"+id), url.Values{"unknown": {"1"}}).Body.String(), "flash bad", "nor settles them")
 }
+
+// Another issuer's owner, on the pages of his own issuer, names what is bell's: nothing of it changes.
+func TestWhatIsAnotherIssuersStaysAsItIs(t *testing.T) {
+	w := newWorld(t)
+	w.populate()
+	ctx := t.Context()
+	rival := w.as("Rita", map[channel.ID]identity.Role{w.rival.id: identity.Owner})
+	olga := w.person("Olga", map[channel.ID]identity.Role{w.bell.id: identity.Operator})
+	state := func() (all []any) {
+		for _, read := range []func() (any, error){
+			func() (any, error) { return w.people.Keys(ctx, w.bell.id) }, func() (any, error) { return w.people.People(ctx, w.bell.id) },
+			func() (any, error) { return w.people.Invitations(ctx, w.bell.id) }, func() (any, error) { return w.notices.Endpoints(ctx, w.bell.id) },
+			func() (any, error) { return w.products.Products(ctx, w.bell.id) }, func() (any, error) { return w.registry.Card(ctx, w.bell.cards[0].ID()) },
+			func() (any, error) {
+				list, _, err := w.alarms.Alarms(ctx, alarm.Filter{Issuer: w.bell.id, N: 10})
+				return list, err
+			},
+			func() (any, error) {
+				list, _, err := w.alarms.Reports(ctx, alarm.Filter{Issuer: w.bell.id, N: 10})
+				return list, err
+			},
+			func() (any, error) { return w.products.Assigned(ctx, w.bell.id, w.bell.cards[0].ID()) },
+		} {
+			one, err := read()
+			require.NoError(t, err)
+			require.NotNil(t, one)
+			all = append(all, one)
+		}
+		return all
+	}
+	before := state()
+	keys, _ := w.people.Keys(ctx, w.bell.id)
+	invited, _ := w.people.Invitations(ctx, w.bell.id)
+	hooks, _ := w.notices.Endpoints(ctx, w.bell.id)
+	goods, _ := w.products.Products(ctx, w.bell.id)
+	alarms, _, _ := w.alarms.Alarms(ctx, alarm.Filter{Issuer: w.bell.id, N: 10})
+	reports, _, _ := w.alarms.Reports(ctx, alarm.Filter{Issuer: w.bell.id, N: 10})
+	card := "/cards/" + w.bell.cards[0].ID().String()
+	for path, form := range map[string]url.Values{
+		"/keys/" + keys[0].ID + "/revoke": nil, "/invitations/" + invited[0].ID + "/withdraw": nil, "/people/" + olga.ID + "/role": {"role": {"auditor"}},
+		"/people/" + olga.ID + "/remove": {"confirm": {"yes"}}, "/notices/webhooks/" + hooks[0].ID + "/remove": nil, "/notices/webhooks/" + hooks[0].ID + "/test": nil,
+		"/products/" + goods[0].ID: {"name": {"mine"}}, "/products/" + goods[0].ID + "/delete": {"confirm": {"yes"}}, "/alarms/" + alarms[0].ID: nil,
+		"/reports/" + reports[len(reports)-1].ID: nil, card + "/settings": {"url": {"https://evil.example/"}}, card + "/product": {"product": {goods[0].ID}},
+		card + "/device": {"device": {"mine"}}, card + "/revoke": {"reason": {"lost"}, "confirm": {w.bell.cards[0].ID().String()}}, card + "/capability": nil,
+		"/cards/" + w.rival.cards[0].ID().String() + "/product": {"product": {goods[0].ID}},
+	} {
+		answer := rival.post("/office/i/"+w.rival.id.String()+path, form)
+		assert.Less(t, answer.Code, http.StatusInternalServerError, path)
+		assert.NotEqual(t, http.StatusOK, answer.Code, path)
+	}
+	assert.Equal(t, before, state())
+	for _, path := range []string{card, "/products/" + goods[0].ID} {
+		assert.Equal(t, http.StatusNotFound, rival.get("/office/i/"+w.rival.id.String()+path).Code, path)
+	}
+	for _, path := range []string{"/taps?card=", "/alarms?card=", "/reports?card="} {
+		body := pageOf(t, rival.get("/office/i/"+w.rival.id.String()+path+w.bell.cards[0].ID().String()))
+		assert.NotContains(t, body, "Milano", path)
+	}
+}
