@@ -18,6 +18,17 @@ func (f form) Value(name string) string { return f.Values[name] }
 // Problem returns what is wrong with a field.
 func (f form) Problem(name string) string { return f.Problems[name] }
 
+// note is what is wrong with a field, for the page: the field's aria-describedby names it.
+type note struct{ Field, Text string }
+
+// Note returns what is wrong with a field, or nil.
+func (f form) Note(name string) *note {
+	if text := f.Problems[name]; text != "" {
+		return &note{name, text}
+	}
+	return nil
+}
+
 // Bad reports whether anything is wrong.
 func (f form) Bad() bool { return len(f.Problems) > 0 }
 

@@ -357,7 +357,7 @@ func TestListsGoOnPageByPage(t *testing.T) {
 	b := w.owner()
 	next := regexp.MustCompile(`href="([^"]+)" rel="next"`)
 	for path, row := range map[string]*regexp.Regexp{
-		"/cards": regexp.MustCompile(`<th scope="row">`), "/channels": regexp.MustCompile(`<th scope="row">`),
+		"/cards": regexp.MustCompile(`<th scope="row" role="rowheader">`), "/channels": regexp.MustCompile(`<th scope="row" role="rowheader">`),
 		"/cards/" + w.bell.cards[0].ID().String(): regexp.MustCompile(`class="place"`),
 	} {
 		seen, at := 0, w.in(path)
