@@ -266,7 +266,7 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 		stop()
 		require.NoError(t, <-ended)
 		w.publish("2") // waits
-		w.advance(keptFor + time.Millisecond)
+		w.advance(Kept + time.Millisecond)
 		require.NoError(t, w.prune(t.Context()))
 		list, err := w.Deliveries(t.Context(), acme, 10)
 		require.NoError(t, err)

@@ -21,8 +21,8 @@ const (
 	GivenUp   State = "given_up"
 )
 
-// keptFor is how long events and deliveries can be seen after they were published.
-const keptFor = 30 * 24 * time.Hour
+// Kept is how long events and deliveries can be seen after they were published, unless they are still on their way.
+const Kept = 30 * 24 * time.Hour
 
 // Publish puts an event into the outbox, for all endpoints and recipients of its issuer that ask for its kind; where there are
 // none it does nothing, and writes nothing. Published again under the same id, it is the same event. Errors: ErrBadEvent, or those of
@@ -147,7 +147,7 @@ func (s *Service) Length(ctx context.Context) (n int, oldest time.Time, err erro
 
 // prune lets go of what was published long ago. What still waits stays.
 func (s *Service) prune(ctx context.Context) error {
-	before := milli(s.Now().Add(-keptFor))
+	before := milli(s.Now().Add(-Kept))
 	err := s.db.Update(ctx, func(tx *sql.Tx) error {
 		for _, statement := range []string{
 			"DELETE FROM deliveries WHERE state IN ('delivered', 'given_up') AND noted < $1",
