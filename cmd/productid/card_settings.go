@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ func (a *app) settingsShow() *cobra.Command {
 		Example: "  productid card settings show sCwcVia7OYj7c7jW",
 		Args:    arguments(1, 1, "a card id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withSettings(c, args, func(s *settings.Service, id tap.CardID) error {
+			return a.withSettings(c, args, func(s setting, id tap.CardID) error {
 				current, err := s.Current(c.Context(), id)
 				return a.answerSettings(id, current, err)
 			})
@@ -47,13 +49,14 @@ func (a *app) settingsPut() *cobra.Command {
 	c := &cobra.Command{
 		Use: "put CARD", Short: "Change the settings; what is not given stays",
 		Long: `Writes the card's settings on its restricted channel and names them on its tap channel: from then on they are in force.
-They hold for taps that are recorded after them. What no flag gives stays as it is.
+They hold for taps that are recorded after them. What no flag gives stays as it is. The act stands on the issuer's audit channel, by
+"` + byCommand + `", before it is done.
 
 A form is what is asked of whoever taps: a JSON list of fields, as docs/formats/records.md has them. Form and answers are public.`,
 		Example: "  productid card settings put sCwcVia7OYj7c7jW --product-url https://shop.example.com/p/7 --login-required",
 		Args:    arguments(1, 1, "a card id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withSettings(c, args, func(s *settings.Service, id tap.CardID) error {
+			return a.withSettings(c, args, func(s setting, id tap.CardID) error {
 				current, err := s.Current(c.Context(), id)
 				if err != nil {
 					return err
@@ -80,6 +83,9 @@ A form is what is asked of whoever taps: a JSON list of fields, as docs/formats/
 				}
 				if reflect.DeepEqual(next, current.Settings) && current.Hash != (channel.Hash{}) {
 					return a.answerSettings(id, current, nil)
+				}
+				if err := s.act(c.Context(), "card.settings", settingsWords(next)); err != nil {
+					return err
 				}
 				current, err = s.Change(c.Context(), id, change)
 				return a.answerSettings(id, current, err)
@@ -134,7 +140,10 @@ before, and nothing from here on; productid card settings capability gives a new
 		Example: "  productid card settings rotate sCwcVia7OYj7c7jW",
 		Args:    arguments(1, 1, "a card id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withSettings(c, args, func(s *settings.Service, id tap.CardID) error {
+			return a.withSettings(c, args, func(s setting, id tap.CardID) error {
+				if err := s.act(c.Context(), "card.rotated", ""); err != nil {
+					return err
+				}
 				current, err := s.Rotate(c.Context(), id)
 				return a.answerSettings(id, current, err)
 			})
@@ -150,9 +159,12 @@ productid channel read on any copy of the ledger. It tells nothing of earlier se
 		Example: "  productid card settings capability sCwcVia7OYj7c7jW",
 		Args:    arguments(1, 1, "a card id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withSettings(c, args, func(s *settings.Service, id tap.CardID) error {
+			return a.withSettings(c, args, func(s setting, id tap.CardID) error {
 				capability, err := s.Capability(c.Context(), id)
 				if err != nil {
+					return err
+				}
+				if err := s.act(c.Context(), "card.capability", ""); err != nil {
 					return err
 				}
 				text := capability.String()
@@ -171,8 +183,31 @@ func formNames(form record.Form) string {
 	return strings.Join(names, ", ")
 }
 
+// settingsWords say what was set, in one line.
+func settingsWords(s record.Settings) string {
+	parts := []string{"product URL " + strconv.Quote(s.ProductURL)}
+	if s.LoginRequired {
+		parts = append(parts, "login required")
+	}
+	if len(s.Form) > 0 {
+		parts = append(parts, fmt.Sprintf("form of %d fields", len(s.Form)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// setting is an installation, opened to work on the settings of one card.
+type setting struct {
+	*settings.Service
+	house *house
+	id    tap.CardID
+}
+
+func (s setting) act(ctx context.Context, act, detail string) error {
+	return s.house.actOnCard(ctx, act, s.id, detail)
+}
+
 // withSettings opens the installation to work on the settings of the card that the one argument names.
-func (a *app) withSettings(c *cobra.Command, args []string, use func(*settings.Service, tap.CardID) error) error {
+func (a *app) withSettings(c *cobra.Command, args []string, use func(setting, tap.CardID) error) error {
 	id, err := tap.ParseCardID(args[0])
 	if err != nil {
 		return console.Misuse("reading the card id", "malformed: it is no card id (16 characters)", "productid card info shows the id of a card")
@@ -182,9 +217,9 @@ func (a *app) withSettings(c *cobra.Command, args []string, use func(*settings.S
 		return err
 	}
 	defer h.Close()
-	return use(settings.New(settings.Options{
+	return use(setting{settings.New(settings.Options{
 		Ledger: h.ledger, List: h.ledger, Registry: h.registry, Authors: h.authors, Now: time.Now, Random: rand.Reader,
-	}), id)
+	}), h, id}, id)
 }
 
 // settingsView is a card's settings as they are printed.

@@ -89,8 +89,22 @@ const byCommand = "cli"
 
 // act records on the issuer's audit channel what is about to be done.
 func (o *office) act(ctx context.Context, act, subject, detail string) error {
-	log := audit.New(audit.Options{Ledger: o.ledger, List: o.ledger, Authors: o.authors, Now: time.Now, Random: rand.Reader})
-	return log.Act(ctx, o.issuer, audit.Act{By: byCommand, Act: act, Subject: subject, Detail: detail})
+	return o.house.act(ctx, o.issuer, act, subject, detail)
+}
+
+// act records on an issuer's audit channel what is about to be done.
+func (h *house) act(ctx context.Context, issuer channel.ID, act, subject, detail string) error {
+	log := audit.New(audit.Options{Ledger: h.ledger, List: h.ledger, Authors: h.authors, Now: time.Now, Random: rand.Reader})
+	return log.Act(ctx, issuer, audit.Act{By: byCommand, Act: act, Subject: subject, Detail: detail})
+}
+
+// actOnCard is act for what is about to be done to a card, on its issuer's channel.
+func (h *house) actOnCard(ctx context.Context, act string, id tap.CardID, detail string) error {
+	card, err := h.registry.Card(ctx, id)
+	if err != nil {
+		return err
+	}
+	return h.act(ctx, card.Issuer, act, id.String(), detail)
 }
 
 // parseLife reads how long something is to last: 90d, 12h, 30m. What there is none of is never, where never is allowed.

@@ -43,6 +43,7 @@ func TestPeopleAndKeysByTheCommandLine(t *testing.T) {
 }
 
 func administer(t *testing.T, m machine) {
+	card := setCard(t, m)
 	m.run(console.OK, "keys", "api", "create", "--name", "shop", "--scope", "taps:record")
 	base := &url.URL{Scheme: "https", Host: "tap.example.com"}
 	out, _ := m.run(console.OK, "--json", "operator", "invite", "--role", "owner", "--name", "Ada", "--base-url", base.String())
@@ -90,11 +91,28 @@ func administer(t *testing.T, m machine) {
 		{By: "cli", Act: "person.invited", Detail: "owner"},
 		{By: "cli", Act: "person.invited", Detail: "owner"},
 		{By: "cli", Act: "key.created", Detail: "shop: taps:record"},
+		{By: "cli", Act: "card.capability", Subject: card},
+		{By: "cli", Act: "card.rotated", Subject: card},
+		{By: "cli", Act: "card.settings", Subject: card, Detail: `product URL "https://shop.example.com/p/7"`},
 	}, acts, "and no more: what was refused was not recorded")
 	people, err := i.People(t.Context(), h.secrets.Issuers[0].Author().Channel())
 	require.NoError(t, err)
 	require.Len(t, people, 1)
 	assert.Equal(t, bob.ID, people[0].ID)
+}
+
+// setCard sets the one card, and gives its id.
+func setCard(t *testing.T, m machine) string {
+	t.Helper()
+	out, _ := m.run(console.OK, "--json", "card", "list")
+	var card struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(out), &card))
+	for range 2 { // the second changes nothing
+		m.run(console.OK, "card", "settings", "put", "--product-url", "https://shop.example.com/p/7", "--", card.ID)
+	}
+	m.run(console.OK, "card", "settings", "rotate", "--", card.ID)
+	m.run(console.OK, "card", "settings", "capability", "--", card.ID)
+	return card.ID
 }
 
 // enrolByLink does what the service and a browser with a passkey do with a link.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/productid/productid/host/alarm"
-	"github.com/productid/productid/host/audit"
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/lifecycle"
 	"github.com/productid/productid/host/notify"
@@ -50,7 +49,7 @@ stands on the issuer's audit channel, by "` + byCommand + `", before it is done.
 						return err
 					}
 				}
-				if err := l.act(c.Context(), "card.revoked", reason); err != nil {
+				if err := l.actOnCard(c.Context(), "card.revoked", l.id, reason); err != nil {
 					return err
 				}
 				r, err := l.Revoke(c.Context(), l.id, reason, byCommand)
@@ -77,7 +76,7 @@ DEVICE says that it belongs to none any more. The act stands on the issuer's aud
 				if err != nil || dryRun {
 					return l.answerDraft(record, err)
 				}
-				if err := l.act(c.Context(), "card.associated", args[1]); err != nil {
+				if err := l.actOnCard(c.Context(), "card.associated", l.id, args[1]); err != nil {
 					return err
 				}
 				r, err := l.Associate(c.Context(), l.id, args[1], byCommand)
@@ -133,16 +132,6 @@ func (a *app) tellRevoked(ctx context.Context, h *house, card record.Card, reaso
 	}
 	defer outbox.Close() // what was published is durable
 	return outbox.Publish(ctx, e)
-}
-
-// act records on the audit channel of the card's issuer what is about to be done.
-func (l life) act(ctx context.Context, act, detail string) error {
-	card, err := l.registry.Card(ctx, l.id)
-	if err != nil {
-		return err
-	}
-	log := audit.New(audit.Options{Ledger: l.ledger, List: l.ledger, Authors: l.authors, Now: time.Now, Random: rand.Reader})
-	return log.Act(ctx, card.Issuer, audit.Act{By: byCommand, Act: act, Subject: l.id.String(), Detail: detail})
 }
 
 func (l life) answerDraft(record []byte, err error) error {

@@ -226,7 +226,7 @@ func (v *visit) cardDevice() error {
 		return err
 	}
 	device := v.form("device")
-	if err := v.about("card.device", c.ID.String(), device); err != nil {
+	if err := v.about("card.associated", c.ID.String(), device); err != nil {
 		return err
 	}
 	if _, err := v.Lifecycle.Associate(v.ctx, c.ID, device, v.actor.ID); err != nil {

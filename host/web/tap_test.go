@@ -377,7 +377,11 @@ func TestTestCardsAreMarked(t *testing.T) {
 	for _, address := range []string{tapped, "https://tap.example.com/c/" + w.card.ID().String()} {
 		assert.Contains(t, w.phone().get(address).text, "Test card: this is a trial")
 	}
-	assert.Contains(t, w.phone().post(tapped).text, "Test card: this is a trial")
+	for _, answer := range []reply{w.phone().get(tapped), w.phone().post(tapped)} {
+		answer.says(t, w, "open", "A test card, and it works")
+		assert.Contains(t, answer.text, "Test card: this is a trial")
+		assert.NotContains(t, answer.text, "Genuine")
+	}
 }
 
 func TestEveryCodeHasATone(t *testing.T) {
