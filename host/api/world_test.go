@@ -64,7 +64,6 @@ type world struct {
 	notices     *notify.Service
 	products    *product.Products
 	conformance *conformance
-	kept        string                   // id of a key that is not revoked
 	stale       bool                     // whoever is signed in has been so for a while
 	stopped     map[string]time.Duration // what limits are reached
 	policy      ledger.Policy
@@ -237,17 +236,10 @@ func (s safe) Change(change func(*secrets.Secrets) error) (secrets.Secrets, erro
 	return s.Secrets, change(&s.Secrets)
 }
 
-// keys are identity's, of which one may be kept.
+// keys are identity's.
 type keys struct {
 	*identity.Identity
 	w *world
-}
-
-func (k keys) RevokeKey(ctx context.Context, issuer channel.ID, id string) error {
-	if id == k.w.kept {
-		return nil
-	}
-	return k.Identity.RevokeKey(ctx, issuer, id)
 }
 
 // Fresh stands for when somebody signed in.

@@ -75,3 +75,12 @@ func TestNobodyIsRememberedWhoWaitsNoMore(t *testing.T) {
 	defer l.mu.Unlock()
 	assert.Less(t, len(l.bells), 3) // one may have been hung up just after its milestone
 }
+
+// TestNodeThatDidNotAnswerOnceIsAskedAgain: where no other is up, what was found out about it a moment ago is no answer.
+func TestNodeThatDidNotAnswerOnceIsAskedAgain(t *testing.T) {
+	n := newNetwork(t, devnet.Options{})
+	l := openLedger(t, n.options(newArchive(t), n.issuer(t, 1)))
+	l.nodes.all[0].down.Store(true)
+	_, err := l.nodes.confirmed(t.Context())
+	assert.NoError(t, err)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -262,13 +263,14 @@ func (p *nodes) askAll() {
 	}
 }
 
-// furthest asks all nodes that are up at once.
+// furthest asks all nodes that are up at once; where none is, all: one that did not answer just now may answer again.
 func (p *nodes) furthest(ctx context.Context) (uint32, error) {
 	indexes := make([]uint32, len(p.all))
+	none := !slices.ContainsFunc(p.all, func(n *node) bool { return !n.down.Load() })
 	var answered atomic.Bool
 	var wg sync.WaitGroup
 	for i, n := range p.all {
-		if n.down.Load() {
+		if n.down.Load() && !none {
 			continue
 		}
 		wg.Go(func() {
