@@ -21,6 +21,8 @@ strace|strace
 chromium|chromium
 php|php-cli
 node|nodejs
+curl|curl
+systemd-analyze|systemd
 git|git
 /etc/ssl/certs/ca-certificates.crt|ca-certificates'
 

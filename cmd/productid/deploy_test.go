@@ -32,9 +32,8 @@ func needs(t *testing.T, there bool, what string) {
 
 // TestUnitIsOneThatSystemdTakes has systemd read the unit, and say how much of the machine the service could reach.
 func TestUnitIsOneThatSystemdTakes(t *testing.T) {
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("systemd-analyze is not installed")
-	}
+	_, err := exec.LookPath("systemd-analyze")
+	needs(t, err == nil, "systemd-analyze is not installed: scripts/setup.sh does it")
 	text, err := os.ReadFile("../../scripts/productid.service")
 	require.NoError(t, err)
 	self, err := os.Executable()

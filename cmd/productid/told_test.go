@@ -81,7 +81,7 @@ func awaitNext[T any](t *testing.T, got chan T) T {
 		return one
 	case <-time.After(20 * time.Second):
 		t.Fatal("nothing came")
-		panic("unreachable")
+		return *new(T)
 	}
 }
 
