@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
@@ -84,7 +83,7 @@ A form is what is asked of whoever taps: a JSON list of fields, as docs/formats/
 				if reflect.DeepEqual(next, current.Settings) && current.Hash != (channel.Hash{}) {
 					return a.answerSettings(id, current, nil)
 				}
-				if err := s.act(c.Context(), "card.settings", settingsWords(next)); err != nil {
+				if err := s.act(c.Context(), "card.settings", settings.Describe(next)); err != nil {
 					return err
 				}
 				current, err = s.Change(c.Context(), id, change)
@@ -181,18 +180,6 @@ func formNames(form record.Form) string {
 		names = append(names, field.Name+" ("+field.Type+")")
 	}
 	return strings.Join(names, ", ")
-}
-
-// settingsWords say what was set, in one line.
-func settingsWords(s record.Settings) string {
-	parts := []string{"product URL " + strconv.Quote(s.ProductURL)}
-	if s.LoginRequired {
-		parts = append(parts, "login required")
-	}
-	if len(s.Form) > 0 {
-		parts = append(parts, fmt.Sprintf("form of %d fields", len(s.Form)))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // setting is an installation, opened to work on the settings of one card.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/productid/productid/host/identity"
@@ -148,25 +147,13 @@ func (v *visit) cardSettings() error {
 	if typed.Bad() {
 		return v.cardShown(http.StatusUnprocessableEntity, &typed, "")
 	}
-	if err := v.about("card.settings", c.ID.String(), settingsText(want)); err != nil {
+	if err := v.about("card.settings", c.ID.String(), settings.Describe(want)); err != nil {
 		return err
 	}
 	if _, err = v.Office.Settings.Put(v.ctx, c.ID, want); err != nil {
 		return v.cardRefused(c, err)
 	}
 	return v.done(v.at("cards", c.ID.String()), "office.card.settings.done")
-}
-
-// settingsText is what the audit channel says of settings.
-func settingsText(s record.Settings) string {
-	parts := []string{"product URL " + strconv.Quote(s.ProductURL)}
-	if s.LoginRequired {
-		parts = append(parts, "login required")
-	}
-	if len(s.Form) > 0 {
-		parts = append(parts, fmt.Sprintf("form of %d fields", len(s.Form)))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // checkTarget wants a card's product page to be where the issuer said that such pages are. The error is *product.Invalid.

@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/productid/productid/host/registry"
@@ -147,4 +149,16 @@ func (s *Service) change(ctx context.Context, id tap.CardID, change func(*card) 
 		return Current{}, fmt.Errorf("setting card %v: %w", id, err)
 	}
 	return after, nil
+}
+
+// Describe says in one line what is set, as the records of those who set it have it.
+func Describe(s record.Settings) string {
+	parts := []string{"product URL " + strconv.Quote(s.ProductURL)}
+	if s.LoginRequired {
+		parts = append(parts, "login required")
+	}
+	if len(s.Form) > 0 {
+		parts = append(parts, fmt.Sprintf("form of %d fields", len(s.Form)))
+	}
+	return strings.Join(parts, ", ")
 }
