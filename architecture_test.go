@@ -24,7 +24,7 @@ const module = "github.com/productid/productid"
 // floors is the house: a package may import only packages of a lower floor. Packages below a listed one (test suites, internal
 // parts) live on its floor.
 var floors = map[string]int{
-	"pkg/apdu": 0, "pkg/ndef": 0, "pkg/tap": 0, "pkg/channel": 0, "pkg/stardust": 0,
+	"pkg/apdu": 0, "pkg/ndef": 0, "pkg/tap": 0, "pkg/channel": 0, "pkg/stardust": 0, "pkg/gs1": 0,
 	"docs/snippets/redirect": 0, "docs/snippets/webhooks": 0,
 	"pkg/t4t": 1, "pkg/card": 1, "pkg/ledger": 1,
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1, "host/devnet": 1, "host/edge": 1, "host/words": 1,
