@@ -18,14 +18,6 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
-// orderFlags are an order as it is typed.
-type orderFlags struct {
-	template, alg string
-	order         station.Order
-	noLock        bool
-	dryRun        bool
-}
-
 func (a *app) cardPersonalise() *cobra.Command {
 	var f orderFlags
 	c := &cobra.Command{
@@ -34,9 +26,14 @@ func (a *app) cardPersonalise() *cobra.Command {
 phone does, locks it, reads its first tap and puts it in service. What is done already is not done again: run it once more after an
 interruption and it goes on from where it stood.
 
-The key is made once. After the lock nothing on the card can be changed by anybody.`,
-		Example: "  productid card personalise --template https://tap.example.com/t --gtin 09520123456788",
-		Args:    arguments(0, 0, ""),
+The key is made once. After the lock nothing on the card can be changed by anybody.
+
+A card with --profile challenge-only serves phones a URL without a signature, which proves nothing; whoever has a reader has it answer a
+challenge (productid card verify). Readers that fail on long answers want --max-read old-reader.`,
+		Example: `  productid card personalise --template https://tap.example.com/t --gtin 09520123456788
+  productid card personalise --template https://tap.example.com/t --alg rsa2048
+  productid card personalise --template https://tap.example.com/t --profile challenge-only`,
+		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			order, err := f.parse()
 			if err != nil {
@@ -54,43 +51,11 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 			})
 		},
 	}
-	f.declare(c)
+	f.declare(c.Flags())
 	c.Flags().StringVar(&a.flags.issuerName, "issuer-name", "unnamed issuer", "`name` of the issuer, when the first card begins an installation")
 	c.Flags().StringVar(&a.flags.issuerURL, "issuer-url", "", "the issuer's `address`, likewise")
 	c.Flags().StringVar(&a.flags.station, "station", "cli", "`name` of this station, as the record shows it")
 	return c
-}
-
-func (f *orderFlags) declare(c *cobra.Command) {
-	flags := c.Flags()
-	flags.StringVar(&f.template, "template", "", "`URL` that taps lead to, such as https://tap.example.com/t")
-	flags.StringVar(&f.alg, "alg", "p256", "key `algorithm`: p256")
-	flags.StringVar(&f.order.Subject, "subject", "product", "`kind` of thing the card stands for: product, place, event, device, actuator")
-	flags.StringVar(&f.order.GTIN, "gtin", "", "`GTIN` of the product")
-	flags.StringVar(&f.order.Lot, "lot", "", "`lot` of the product")
-	flags.StringVar(&f.order.Serial, "serial", "", "`serial` number of the product")
-	flags.StringVar(&f.order.Operator, "operator", "", "`id` of who makes the card; the record is public, so no personal name")
-	flags.BoolVar(&f.noLock, "no-lock", false, "stop before the lock; another run goes on")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "print the commands and records; write nothing")
-}
-
-func (f *orderFlags) parse() (station.Order, error) {
-	o := f.order
-	if f.template == "" {
-		return o, console.Misuse("reading the order", "no template: where should taps lead?", "give --template https://HOST/PATH")
-	}
-	var err error
-	if o.Template, err = tap.PlainTemplate(f.template); err != nil {
-		return o, console.Misuse("reading the order", err.Error(), "give --template https://HOST/PATH")
-	}
-	if o.Algorithm, err = tap.ParseAlgorithm(f.alg); err != nil {
-		return o, console.Misuse("reading the order", err.Error(), "give --alg p256")
-	}
-	if o.Algorithm == tap.Ed25519 {
-		return o, console.Misuse("reading the order", "unsupported: no card makes keys of ed25519", "give --alg p256")
-	}
-	o.Lock = !f.noLock
-	return o, nil
 }
 
 // personalise opens the installation, or begins one, and makes the card. A dry run begins one that is gone after it.
@@ -119,7 +84,7 @@ func (a *app) make(ctx context.Context, s *station.Station, r cardReader, o stat
 	if dryRun {
 		return a.plan(ctx, s, r, o)
 	}
-	o.Confirm = a.confirm(ctx, o.Template)
+	o.Confirm = a.confirm(ctx, o)
 	report, err := s.Personalise(ctx, r, o, a.progress)
 	if err != nil {
 		return err
@@ -131,17 +96,20 @@ func (a *app) make(ctx context.Context, s *station.Station, r cardReader, o stat
 }
 
 // confirm lets an irreversible step through when the card's id, or before there is one the word, is typed.
-func (a *app) confirm(ctx context.Context, t tap.Template) func(station.Irreversible, tap.CardID) error {
+func (a *app) confirm(ctx context.Context, o station.Order) func(station.Irreversible, tap.CardID) error {
 	return func(what station.Irreversible, id tap.CardID) error {
 		switch {
 		case a.flags.yes:
 			return nil
 		case what == station.MakesKey:
-			return a.console.Confirm(ctx, "The card will make its key. It does that once in its life.", "make", "--yes")
+			return a.console.Confirm(ctx, fmt.Sprintf("The card will make its key, of %v. It does that once in its life.", o.Algorithm), "make", "--yes")
 		}
-		form := t.Prefix + id.String() + t.Middle + "COUNTER&s=SIGNATURE"
-		return a.console.Confirm(ctx, "The card will be locked and will lead to "+form+
-			" for ever. Nothing on it can be changed after that, by anybody.", id.String(), "--yes")
+		const final = " for ever. Nothing on it can be changed after that, by anybody."
+		leads := "will lead to " + o.Template.Prefix + id.String() + o.Template.Middle + "COUNTER&s=SIGNATURE"
+		if o.Profile.ChallengeOnly {
+			leads = "will sign no taps: it will lead to " + o.Template.UnsignedURL(id, tap.ChallengeOnly) + " and only answer challenges"
+		}
+		return a.console.Confirm(ctx, "The card will be locked and "+leads+final, id.String(), "--yes")
 	}
 }
 
@@ -152,6 +120,16 @@ func (a *app) progress(e station.Event) {
 		return
 	}
 	a.console.Progress(stepOf(e))
+	a.warnSlow(e)
+}
+
+// warnSlow warns of a card that a phone might give up on.
+func (a *app) warnSlow(e station.Event) {
+	if e.Slow == 0 {
+		return
+	}
+	a.console.Warn(console.Warning{Code: "slow_card", What: fmt.Sprintf("the card took %d ms for one answer, and phones give up after 1000 ms", e.Slow.Milliseconds()),
+		Next: "move it on the reader and look whether that stays (productid card bench); another kind of card, or --alg p256, may be faster (applet/CARDS.md)"})
 }
 
 func stepOf(e station.Event) console.Step {

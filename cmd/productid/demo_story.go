@@ -140,7 +140,8 @@ func (d *demo) personalise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true, Confirm: d.confirm(ctx, template)}
+	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true}
+	order.Confirm = d.confirm(ctx, order)
 	issuer, err := d.house.issuerOf(ctx, d.flags.issuer)
 	if err != nil {
 		return err
@@ -148,6 +149,7 @@ func (d *demo) personalise(ctx context.Context) error {
 	_, err = d.house.station(d.app, issuer).Personalise(ctx, d.reader, order, func(e station.Event) {
 		if e.Done {
 			d.console.Proved(stepOf(e))
+			d.warnSlow(e)
 		} else {
 			d.console.Working(e.Step.Doing())
 		}

@@ -18,7 +18,7 @@ import (
 
 // story is what demo proves, in order.
 var story = []string{"reader found", "key made on the card", "registered", "rehearsal read back as a phone reads it", "locked",
-	"first tap read as a phone reads it", "in service", "tap 1 valid", "recorded with receipt", "same URL already used", "tap 2 valid", "receipt verified offline", "ledger checked",
+	"locked card read as a phone reads it", "in service", "tap 1 valid", "recorded with receipt", "same URL already used", "tap 2 valid", "receipt verified offline", "ledger checked",
 	"tap 3 on the website", "shop knows who tapped"}
 
 // inSourceTree goes to the root, where the scripts and the compiled applet are.

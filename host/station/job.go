@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/productid/productid/host/registry"
 	"github.com/productid/productid/pkg/apdu"
@@ -27,6 +28,7 @@ type job struct {
 	taps       *channel.Author
 	registered *record.Card // what the ledger knows; nil if nothing
 	report     Report
+	slow       time.Duration // as the event of the step in hand says it
 }
 
 // look opens the card and, if it has a key, reads what the ledger knows about it. Everything that refuses the card
@@ -140,6 +142,9 @@ func (j *job) makeKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	id, err := j.card.Generate(j.order.Algorithm)
+	if errors.Is(err, card.ErrAlgorithm) { // it lists the algorithm and has no such keys: nothing was made, and nothing is final
+		return "", fmt.Errorf("%w: %w", ErrOtherAlgorithm, err)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -149,7 +154,7 @@ func (j *job) makeKey(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%v, card %v", j.order.Algorithm, id), j.readKey(ctx)
 }
 
-// configure puts template and profile on a card that has others. On a locked card another template is a refusal.
+// configure puts template and profile on a card that has others. On a locked card others are a refusal.
 func (j *job) configure(context.Context) (string, error) {
 	on, err := j.templateOnCard()
 	if err != nil {
@@ -158,7 +163,19 @@ func (j *job) configure(context.Context) (string, error) {
 	if j.info.State == card.Locked {
 		return on.Prefix, j.lockedAs(on)
 	}
-	return j.order.Template.Prefix, j.write(on)
+	return j.order.Template.Prefix + unusual(j.order.profile()), j.write(on)
+}
+
+// unusual says what is particular about a profile; "" for the one that suits phones.
+func unusual(p card.Profile) string {
+	var text string
+	if p.ChallengeOnly {
+		text = ", challenge-only"
+	}
+	if p.MaxRead != card.DefaultMaxRead {
+		text += fmt.Sprintf(", read by at most %d bytes", p.MaxRead)
+	}
+	return text
 }
 
 // write puts what the card, which has the template on, has otherwise.
@@ -174,16 +191,24 @@ func (j *job) write(on tap.Template) error {
 	return j.card.PutTemplate(j.order.Template)
 }
 
-// lockedAs refuses a locked card whose template is not the order's.
+// lockedAs refuses a locked card whose template or profile is not the order's.
 func (j *job) lockedAs(on tap.Template) error {
-	if on != j.order.Template {
+	switch {
+	case on != j.order.Template:
 		return fmt.Errorf("%w: it is locked with %s", ErrOtherTemplate, on.Prefix)
+	case j.info.Profile != j.order.profile():
+		return fmt.Errorf("%w: it is locked with %s", ErrOtherProfile, j.info.Profile)
 	}
 	return nil
 }
 
-// profile is the one that suits phones; a card with another might serve no taps at all.
-func (Order) profile() card.Profile { return card.Profile{MaxRead: card.DefaultMaxRead} }
+// profile is the order's, whole.
+func (o Order) profile() card.Profile {
+	if o.Profile.MaxRead == 0 {
+		o.Profile.MaxRead = card.DefaultMaxRead
+	}
+	return o.Profile
+}
 
 // templateOnCard is what the card has now; empty if it has none, or the halves of two.
 func (j *job) templateOnCard() (tap.Template, error) {
@@ -239,7 +264,7 @@ func (j *job) unchanged() error {
 	case on != j.order.Template:
 		return fmt.Errorf("%w: its template is %q", ErrChanged, on.Prefix+"…"+on.Middle)
 	case info.Profile != j.order.profile():
-		return fmt.Errorf("%w: its profile is another", ErrChanged)
+		return fmt.Errorf("%w: its profile is %s", ErrChanged, info.Profile)
 	}
 	return lasts(info)
 }

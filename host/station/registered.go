@@ -13,10 +13,11 @@ import (
 )
 
 // Registered returns the order that finishes a card which was personalised without being locked, and the issuer for whom: what
-// it is to be follows from its registration. Confirm is the caller's to set. A card that is not registered is ErrNotRegistered.
+// it is to be follows from its registration. Confirm is the caller's to set. The profile stands in no registration, so it is what the
+// card has now, which anybody may have written: the caller says whether it is meant. A card that is not registered is ErrNotRegistered.
 // Nothing is written.
 func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, channel.ID, error) {
-	known, err := s.lookUp(ctx, t)
+	known, profile, err := s.lookUp(ctx, t)
 	if errors.Is(err, registry.ErrUnknownCard) {
 		err = ErrNotRegistered
 	}
@@ -24,7 +25,7 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, ch
 		return Order{}, channel.ID{}, fmt.Errorf("looking up the card's registration: %w", err)
 	}
 	return Order{
-		Template: known.Template, Algorithm: known.Key.Algorithm(), Lock: true,
+		Template: known.Template, Algorithm: known.Key.Algorithm(), Profile: profile, Lock: true,
 		Subject: known.Subject, GTIN: known.GTIN, Lot: known.Lot, Serial: known.Serial,
 	}, known.Issuer, nil
 }
@@ -47,17 +48,19 @@ func (t thing) String() string {
 	return words
 }
 
-func (s *Station) lookUp(ctx context.Context, t apdu.Transmitter) (record.Card, error) {
+// lookUp returns what the ledger knows of the card, and the profile that the card has.
+func (s *Station) lookUp(ctx context.Context, t apdu.Transmitter) (record.Card, card.Profile, error) {
 	client, err := card.Open(t)
 	if err != nil {
-		return record.Card{}, err
+		return record.Card{}, card.Profile{}, err
 	}
 	info, err := client.Info()
 	if err != nil {
-		return record.Card{}, err
+		return record.Card{}, card.Profile{}, err
 	}
 	if err := s.Registry.Sync(ctx); err != nil {
-		return record.Card{}, err
+		return record.Card{}, card.Profile{}, err
 	}
-	return s.Registry.Card(ctx, info.ID)
+	known, err := s.Registry.Card(ctx, info.ID)
+	return known, info.Profile, err
 }

@@ -39,11 +39,13 @@ var (
 	ErrForeign = errors.New("the card is registered by another issuer")
 	// ErrOtherTemplate says that the card is registered or locked with another template than the order's.
 	ErrOtherTemplate = errors.New("the card has another template for good")
+	// ErrOtherProfile says that the card is locked with another profile than the order's; the error says with which.
+	ErrOtherProfile = errors.New("the card has another profile for good")
 	// ErrOtherOrder says that the card is registered as something else than the order says; the error says as what.
 	ErrOtherOrder = errors.New("the card is registered as something else")
 	// ErrNotRegistered says that this ledger does not know a card that is locked, or is to be.
 	ErrNotRegistered = errors.New("this ledger does not know the card")
-	// ErrOtherAlgorithm says that the card's key is of another algorithm than the order's, or that the card lacks it.
+	// ErrOtherAlgorithm says that the card's key is of another algorithm than the order's, or that the card cannot make such a key.
 	ErrOtherAlgorithm = errors.New("the card cannot sign as ordered")
 	// ErrOtherKey says that the ledger has another key, or another tap channel, for the card's id.
 	ErrOtherKey = errors.New("the ledger knows the card's id otherwise")
@@ -55,7 +57,7 @@ var (
 	ErrRehearsal = errors.New("what the card serves is not right")
 	// ErrChanged says that somebody wrote to the card, or put another there, after its rehearsal. It was not locked.
 	ErrChanged = errors.New("the card is not what was rehearsed")
-	// ErrFirstTap says that the locked card does not serve its tap as it should. It was not put in service.
+	// ErrFirstTap says that the locked card does not serve or answer what it should. It was not put in service.
 	ErrFirstTap = errors.New("what the locked card serves is not right")
 )
 
@@ -113,7 +115,8 @@ const (
 type Order struct {
 	Template  tap.Template
 	Algorithm tap.Algorithm
-	Subject   string // record.SubjectProduct, …
+	Profile   card.Profile // the zero value is that for phones: signed taps, card.DefaultMaxRead
+	Subject   string       // record.SubjectProduct, …
 	GTIN      string
 	Lot       string
 	Serial    string
@@ -130,6 +133,9 @@ type Event struct {
 	Done   bool
 	Detail string        // what there is to know; with Done only
 	Took   time.Duration // with Done only
+	// Slow is how long the card took for one answer while it was read as phones read it, if that was so long that some may give up;
+	// else zero.
+	Slow time.Duration
 }
 
 // Report is what became of a card. JSON names are stable.
@@ -163,20 +169,24 @@ func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, 
 			return j.report, fmt.Errorf("%s: %w", step.name.Doing(), err)
 		}
 		emit(Event{Step: step.name})
+		j.slow = 0
 		begin := s.Now()
 		detail, err := step.run(ctx)
 		if err != nil {
 			return j.report, fmt.Errorf("%s: %w", step.name.Doing(), err)
 		}
-		emit(Event{Step: step.name, Done: true, Detail: detail, Took: s.Now().Sub(begin)})
+		emit(Event{Step: step.name, Done: true, Detail: detail, Took: s.Now().Sub(begin), Slow: j.slow})
 	}
 	return j.report, nil
 }
 
-// Check refuses an order that a station with these options could not record: tap.ErrMalformed for the template,
-// record.ErrMalformed for the rest. It needs the names alone, and touches neither card nor ledger.
+// Check refuses an order that a station with these options could not record: tap.ErrMalformed for the template, card.ErrRefused for
+// the profile, record.ErrMalformed for the rest. It needs the names alone, and touches neither card nor ledger.
 func (o Options) Check(order Order) error {
 	if err := order.Template.Check(); err != nil {
+		return err
+	}
+	if err := order.profile().Check(); err != nil {
 		return err
 	}
 	if _, err := order.longest(o.Name).Encode(); err != nil {

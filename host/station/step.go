@@ -43,7 +43,7 @@ func (s Step) words() words {
 	case StepLock:
 		return words{"locking the card", "locked"}
 	case StepTap:
-		return words{"reading the first tap as a phone does", "first tap read as a phone reads it"}
+		return words{"reading the locked card as a phone does", "locked card read as a phone reads it"}
 	case StepInService:
 		return words{"putting the card in service", "in service"}
 	}

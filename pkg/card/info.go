@@ -119,10 +119,27 @@ func parseProfile(b []byte) Profile {
 	return Profile{ChallengeOnly: b[0]&profileChallengeOnly != 0, MaxRead: binary.BigEndian.Uint16(b[1:])}
 }
 
-// bytes returns the profile as PUT DATA wants it. The error is ErrRefused: the card would refuse it.
-func (p Profile) bytes() ([]byte, error) {
+// String says the profile in words: "signed taps, at most 246 bytes at once", or "challenge-only, …".
+func (p Profile) String() string {
+	serves := "signed taps"
+	if p.ChallengeOnly {
+		serves = "challenge-only"
+	}
+	return fmt.Sprintf("%s, at most %d bytes at once", serves, p.MaxRead)
+}
+
+// Check refuses what a card would refuse: the error is ErrRefused.
+func (p Profile) Check() error {
 	if p.MaxRead < mleMin || p.MaxRead > mleMax {
-		return nil, fmt.Errorf("%w: %d bytes at once: want %d to %d", ErrRefused, p.MaxRead, mleMin, mleMax)
+		return fmt.Errorf("%w: %d bytes at once: want %d to %d", ErrRefused, p.MaxRead, mleMin, mleMax)
+	}
+	return nil
+}
+
+// bytes returns the profile as PUT DATA wants it. The error is that of Check.
+func (p Profile) bytes() ([]byte, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	flags := byte(0)
 	if p.ChallengeOnly {

@@ -36,6 +36,11 @@ func (t Template) URL(id CardID, counter uint32, signature []byte) string {
 	return fmt.Sprintf("%s%v%s%08X&s=%s", t.Prefix, id, t.Middle, counter, base64url.EncodeToString(signature))
 }
 
+// UnsignedURL returns what a card with this template serves that does not sign; reason is Exhausted or ChallengeOnly.
+func (t Template) UnsignedURL(id CardID, reason string) string {
+	return fmt.Sprintf("%s%v%s%08X&x=%s", t.Prefix, id, t.Middle, 0, reason)
+}
+
 const templateScheme = "https://" // NDEF identifier code 04: the card stores it as one byte
 
 // Check refuses what must not get on a card, by the rules that the card has too: a template that is not https, longer than 120
