@@ -108,7 +108,7 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 		assert.Zero(t, card.commands, "a lot of %d", n)
 	}
 	o = order(t)
-	o.Algorithm = tap.RSA2048
+	o.Algorithm, card.Lacks = tap.RSA2048, []tap.Algorithm{tap.RSA2048}
 	_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
 	assert.ErrorIs(t, err, station.ErrOtherAlgorithm)
 	assert.Equal(t, cardtest.Installed, card.State)

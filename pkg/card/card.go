@@ -14,7 +14,6 @@
 package card
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -26,7 +25,10 @@ import (
 const aid = "\xD2\x76\x00\x00\x85\x01\x01"
 
 // Client talks to one selected card. It must not be used by several goroutines at once.
-type Client struct{ t apdu.Transmitter }
+type Client struct {
+	t         apdu.Transmitter
+	algorithm tap.Algorithm // of the card's key, as it last said; 0 without one
+}
 
 // Open selects the application and checks that it is ours. This uses up no count. A card that was reset must be opened again. The
 // error is ErrNotOurs, ErrVersion, ErrMalformed, or the Transmitter's.
@@ -37,7 +39,7 @@ func Open(t apdu.Transmitter) (*Client, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("selecting the application: %w", explain(err, ErrState))
 	}
-	c := &Client{t}
+	c := &Client{t: t}
 	if _, err := c.Info(); errors.As(err, &status) {
 		return nil, refusal{ErrNotOurs, status} // the same name is on every Type 4 Tag
 	} else if err != nil {
@@ -48,16 +50,17 @@ func Open(t apdu.Transmitter) (*Client, error) {
 
 // Info asks the card about itself. It works in every state and changes nothing.
 func (c *Client) Info() (Info, error) {
-	info, err := ask(c, apdu.Command{INS: insInfo, Ne: apdu.MaxAnswer}, parseInfo)
+	info, err := ask(c, apdu.Command{INS: insInfo, Ne: infoLength}, parseInfo)
 	if err != nil {
 		return Info{}, fmt.Errorf("reading the card's information: %w", err)
 	}
+	c.algorithm = info.Algorithm
 	return info, nil
 }
 
 // Capabilities asks what was wanted at install and what the card has. It works in every state and changes nothing.
 func (c *Client) Capabilities() (Capabilities, error) {
-	capabilities, err := ask(c, apdu.Command{INS: insGetCapabilities, Ne: apdu.MaxAnswer}, parseCapabilities)
+	capabilities, err := ask(c, apdu.Command{INS: insGetCapabilities, Ne: capabilitiesLength}, parseCapabilities)
 	if err != nil {
 		return Capabilities{}, fmt.Errorf("reading the card's capabilities: %w", err)
 	}
@@ -65,25 +68,29 @@ func (c *Client) Capabilities() (Capabilities, error) {
 }
 
 // Generate lets the card make its key and returns the id that follows from it. It cannot be undone or repeated: after it the card
-// is Keyed for ever. The key never leaves the card; Key reads the public half. The error is ErrState if there is a key already,
-// ErrAlgorithm if the card cannot make such keys (it is then as before).
+// is Keyed for ever, and durably so when Generate returns. The key never leaves the card; Key reads the public half. A P-256 key
+// takes a card a fraction of a second, an RSA-2048 key seconds, and up to a minute and a half on slow cards (applet/CARDS.md). The
+// error is ErrState if there is a key already, ErrAlgorithm if the card cannot make such keys (it is then as before). If the answer
+// is lost, Info says whether there is a key.
 func (c *Client) Generate(a tap.Algorithm) (tap.CardID, error) {
-	id, err := ask(c, apdu.Command{INS: insGenerateKey, P1: byte(a), Ne: apdu.MaxAnswer}, parseID)
+	id, err := ask(c, apdu.Command{INS: insGenerateKey, P1: byte(a), Ne: cardIDLength}, parseID)
 	if err != nil {
 		return tap.CardID{}, fmt.Errorf("generating the key: %w", err)
 	}
+	c.algorithm = a
 	return id, nil
 }
 
 func parseID(b []byte) (tap.CardID, error) {
-	if len(b) != len(tap.CardID{}) {
+	if len(b) != cardIDLength {
 		return tap.CardID{}, fmt.Errorf("%w: card id of %d bytes", ErrMalformed, len(b))
 	}
 	return tap.CardID(b), nil
 }
 
-// Key reads the public key and checks that the card's id follows from it. That the card holds the private half is proved by a
-// challenge only. The error is ErrAbsent without a key, ErrMalformed, or tap.ErrWrongKey.
+// Key reads the public key, one of RSA-2048 in two parts, and checks that the card's id follows from it. That the card holds the
+// private half is proved by a challenge only. It changes nothing. The error is ErrAbsent without a key, ErrTooLong, ErrMalformed, or
+// tap.ErrWrongKey.
 func (c *Client) Key() (tap.Key, error) {
 	key, err := c.key()
 	if err != nil {
@@ -100,7 +107,7 @@ func (c *Client) key() (tap.Key, error) {
 	if info.Algorithm == algorithmNone {
 		return tap.Key{}, ErrAbsent
 	}
-	b, err := c.read(itemKey)
+	b, err := c.read(itemKey, ErrAbsent)
 	if err != nil {
 		return tap.Key{}, err
 	}
@@ -114,7 +121,7 @@ func (c *Client) key() (tap.Key, error) {
 	return key, nil
 }
 
-// PutTemplate writes the fixed parts of the tap URL. It can be repeated until the card is locked; after that never. An
+// PutTemplate writes the fixed parts of the tap URL, durably. It can be repeated until the card is locked; after that never. An
 // interruption between the two parts leaves one old and one new. The error is tap.ErrMalformed before anything is sent,
 // ErrState, ErrContactOnly or ErrRefused.
 func (c *Client) PutTemplate(t tap.Template) error {
@@ -130,14 +137,14 @@ func (c *Client) PutTemplate(t tap.Template) error {
 	return nil
 }
 
-// Template reads the fixed parts of the tap URL. The error is ErrAbsent if they were not written yet, ErrMalformed if they are none
+// Template reads the fixed parts of the tap URL. It changes nothing. The error is ErrAbsent if they were not written yet, ErrMalformed if they are none
 // that a card would have accepted.
 func (c *Client) Template() (tap.Template, error) {
-	prefix, err := c.read(itemPrefix)
+	prefix, err := c.read(itemPrefix, ErrAbsent)
 	if err != nil {
 		return tap.Template{}, fmt.Errorf("reading the template's prefix: %w", err)
 	}
-	middle, err := c.read(itemMiddle)
+	middle, err := c.read(itemMiddle, ErrAbsent)
 	if err != nil {
 		return tap.Template{}, fmt.Errorf("reading the template's middle: %w", err)
 	}
@@ -148,7 +155,7 @@ func (c *Client) Template() (tap.Template, error) {
 	return t, nil
 }
 
-// PutProfile writes how the card behaves towards readers. It can be repeated until the card is locked. The error is ErrRefused,
+// PutProfile writes how the card behaves towards readers, durably. It can be repeated until the card is locked. The error is ErrRefused,
 // ErrState or ErrContactOnly.
 func (c *Client) PutProfile(p Profile) error {
 	b, err := p.bytes()
@@ -161,38 +168,9 @@ func (c *Client) PutProfile(p Profile) error {
 	return nil
 }
 
-// Challenge lets the card sign a nonce (16 to 32 bytes, from a good source of randomness) and a context (up to 200 bytes). It uses
-// up one count. The answer is not verified here: tap.Challenge.Verify does that under a key that is known to be the card's. The
-// error is tap.ErrMalformed before anything is sent, ErrState without a key, without a count left or after the tap was read in this
-// selection (Open again), ErrMemory if the card could not write its counter.
-func (c *Client) Challenge(nonce, context []byte) (tap.Challenge, error) {
-	answer := tap.Challenge{Nonce: nonce, Context: context}
-	if err := answer.Check(); err != nil {
-		return tap.Challenge{}, err
-	}
-	data := append(append([]byte{byte(len(nonce))}, nonce...), context...)
-	b, err := ask(c, apdu.Command{INS: insChallenge, Data: data, Ne: apdu.MaxAnswer}, parseChallenge)
-	if err != nil {
-		return tap.Challenge{}, fmt.Errorf("challenging the card: %w", err)
-	}
-	answer.Counter, answer.Signature = b.Counter, b.Signature
-	return answer, nil
-}
-
-// parseChallenge reads counter ‖ signature.
-func parseChallenge(b []byte) (tap.Challenge, error) {
-	if len(b) != counterLength+tap.P256.SignatureLen() {
-		return tap.Challenge{}, fmt.Errorf("%w: challenge answer of %d bytes", ErrMalformed, len(b))
-	}
-	counter := binary.BigEndian.Uint32(b)
-	if counter == 0 {
-		return tap.Challenge{}, fmt.Errorf("%w: challenge answer with counter 0", ErrMalformed)
-	}
-	return tap.Challenge{Counter: counter, Signature: b[counterLength:]}, nil
-}
-
 // Lock closes the card for ever: from now on it serves taps, and neither key nor template nor profile can be changed by anybody.
-// The id guards against locking another card than the one that was checked. The error is ErrRefused for a wrong id, ErrState unless
+// The id guards against locking another card than the one that was checked. It is durable on return and cannot be undone; if the
+// answer is lost, Info says whether it is done. The error is ErrRefused for a wrong id, ErrState unless
 // the card is Keyed and has a template.
 func (c *Client) Lock(id tap.CardID) error {
 	if _, err := c.send(apdu.Command{INS: insLock, Data: id[:]}, ErrState); err != nil {

@@ -1,6 +1,7 @@
 package card_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -32,8 +33,13 @@ func readURL(t testing.TB, on apdu.Transmitter) tap.URL {
 	t.Helper()
 	_, err := apdu.Send(on, apdu.SelectFile(0xE104))
 	require.NoError(t, err)
-	file, err := apdu.Send(on, apdu.ReadBinary(0, apdu.MaxAnswer))
-	require.NoError(t, err)
+	var file []byte
+	for len(file) < 2 || len(file) < 2+int(binary.BigEndian.Uint16(file)) {
+		part, err := apdu.Send(on, apdu.ReadBinary(uint16(len(file)), apdu.MaxAnswer))
+		require.NoError(t, err)
+		require.NotEmpty(t, part)
+		file = append(file, part...)
+	}
 	text, err := ndef.ParseURI(file[2:])
 	require.NoError(t, err)
 	u, err := tap.Parse(text)
@@ -41,30 +47,44 @@ func readURL(t testing.TB, on apdu.Transmitter) tap.URL {
 	return u
 }
 
+// both are the algorithms that a card makes keys of.
+var both = []tap.Algorithm{tap.P256, tap.RSA2048}
+
 func TestCardFromInstalledToLocked(t *testing.T) {
+	for _, algorithm := range both {
+		t.Run(algorithm.String(), func(t *testing.T) { fromInstalledToLocked(t, algorithm) })
+	}
+}
+
+func fromInstalledToLocked(t *testing.T, algorithm tap.Algorithm) {
 	soft := cardtest.New("card")
 	client := open(t, soft)
 	info, err := client.Info()
 	require.NoError(t, err)
 	assert.Equal(t, card.Info{
-		Version: card.Version{Major: 1}, Algorithms: []tap.Algorithm{tap.P256}, State: card.Installed,
+		Version: card.Version{Major: 1}, Algorithms: both, State: card.Installed,
 		Profile: card.Profile{MaxRead: card.DefaultMaxRead}, CounterMax: 400_000,
 	}, info)
 
-	id, err := client.Generate(tap.P256)
+	id, err := client.Generate(algorithm)
+	require.NoError(t, err)
+	answer, err := client.Challenge(nonce, []byte("right after the key"))
 	require.NoError(t, err)
 	key, err := client.Key()
 	require.NoError(t, err)
 	assert.Equal(t, id, key.ID())
+	assert.Equal(t, algorithm, key.Algorithm())
+	assert.NoError(t, answer.Verify(key))
 	require.NoError(t, client.PutTemplate(template))
 	require.NoError(t, client.PutProfile(card.Profile{MaxRead: card.OldReaderMaxRead}))
 	read, err := client.Template()
 	require.NoError(t, err)
 	assert.Equal(t, template, read)
 
+	client = open(t, soft)
 	assert.NoError(t, readURL(t, soft).VerifyRehearsal(key))
 	client = open(t, soft)
-	answer, err := client.Challenge(nonce, []byte("context"))
+	answer, err = client.Challenge(nonce, []byte("context"))
 	require.NoError(t, err)
 	assert.NoError(t, answer.Verify(key))
 
@@ -74,8 +94,8 @@ func TestCardFromInstalledToLocked(t *testing.T) {
 	info, err = client.Info()
 	require.NoError(t, err)
 	assert.Equal(t, card.Info{
-		Version: card.Version{Major: 1}, Algorithms: []tap.Algorithm{tap.P256}, State: card.Locked, Algorithm: tap.P256,
-		Profile: card.Profile{MaxRead: card.OldReaderMaxRead}, ID: id, Counter: 3, CounterMax: 400_000,
+		Version: card.Version{Major: 1}, Algorithms: both, State: card.Locked, Algorithm: algorithm,
+		Profile: card.Profile{MaxRead: card.OldReaderMaxRead}, ID: id, Counter: 4, CounterMax: 400_000,
 	}, info)
 	assert.False(t, info.Exhausted())
 }
@@ -94,6 +114,7 @@ func TestRefusalsNameReasonAndStatus(t *testing.T) {
 
 	installed, locked := cardtest.New("card"), cardtest.NewLocked("card")
 	keyed := with(func(c *cardtest.Card) { c.State = cardtest.Keyed })
+	noRSA := with(func(c *cardtest.Card) { c.Lacks = []tap.Algorithm{tap.RSA2048} })
 	cannot := with(func(c *cardtest.Card) { c.CannotKey = true })
 	worn := with(func(c *cardtest.Card) { c.State, c.NoMemory = cardtest.Keyed, true })
 	used := with(func(c *cardtest.Card) { c.State, c.CounterMax = cardtest.Keyed, 0 })
@@ -109,7 +130,7 @@ func TestRefusalsNameReasonAndStatus(t *testing.T) {
 	}{
 		{"second key", locked, generate, card.ErrState, apdu.StatusConditions},
 		{"no key generation", cannot, generate, card.ErrAlgorithm, apdu.StatusFunctionNotSupported},
-		{"no such algorithm", installed, generateRSA, card.ErrAlgorithm, apdu.StatusFunctionNotSupported},
+		{"no such algorithm", noRSA, generateRSA, card.ErrAlgorithm, apdu.StatusFunctionNotSupported},
 		{"key over the air", air, generate, card.ErrContactOnly, apdu.StatusSecurity},
 		{"template without a key", installed, put, card.ErrState, apdu.StatusConditions},
 		{"template after lock", locked, put, card.ErrState, apdu.StatusConditions},
@@ -140,19 +161,20 @@ func with(change func(*cardtest.Card)) *cardtest.Card {
 }
 
 func TestTapAndChallengeExcludeEachOtherInASelection(t *testing.T) {
-	soft := cardtest.NewLocked("card")
-	client := open(t, soft)
-	readURL(t, soft)
-	_, err := client.Challenge(nonce, nil)
-	assert.ErrorIs(t, err, card.ErrState)
+	for _, soft := range []*cardtest.Card{cardtest.NewLocked("card"), cardtest.NewLockedRSA("card")} {
+		client := open(t, soft)
+		readURL(t, soft)
+		_, err := client.Challenge(nonce, nil)
+		assert.ErrorIs(t, err, card.ErrState)
 
-	client = open(t, soft)
-	_, err = client.Challenge(nonce, nil)
-	require.NoError(t, err)
-	_, err = apdu.Send(soft, apdu.SelectFile(0xE104))
-	require.NoError(t, err)
-	_, err = apdu.Send(soft, apdu.ReadBinary(0, 2))
-	assert.ErrorIs(t, err, apdu.StatusConditions)
+		client = open(t, soft)
+		_, err = client.Challenge(nonce, nil)
+		require.NoError(t, err)
+		_, err = apdu.Send(soft, apdu.SelectFile(0xE104))
+		require.NoError(t, err)
+		_, err = apdu.Send(soft, apdu.ReadBinary(0, 2))
+		assert.ErrorIs(t, err, apdu.StatusConditions)
+	}
 }
 
 func TestNothingIsSentThatTheCardMustRefuse(t *testing.T) {
@@ -210,8 +232,8 @@ func TestWordsOfStates(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
-	soft := with(func(c *cardtest.Card) { c.ContactOnly, c.CannotKey = true, true })
+	soft := with(func(c *cardtest.Card) { c.ContactOnly, c.Lacks = true, []tap.Algorithm{tap.P256} })
 	capabilities, err := open(t, soft).Capabilities()
 	require.NoError(t, err)
-	assert.Equal(t, card.Capabilities{Asked: []tap.Algorithm{tap.P256, tap.RSA2048}, ContactOnly: true}, capabilities)
+	assert.Equal(t, card.Capabilities{Asked: both, Present: []tap.Algorithm{tap.RSA2048}, ContactOnly: true}, capabilities)
 }

@@ -52,5 +52,6 @@ const (
 	capabilitiesOffFlags   = 0x0002
 	capabilitiesLength     = 0x0004
 
+	cardIDLength  = 0x000C
 	counterLength = 0x0004
 )

@@ -1,5 +1,5 @@
 // Package cardtest is a card in software that speaks the applet's protocol and plays the Type 4 Tag, for tests that have no Java at
-// hand. It follows applet/PROTOCOL.md for P-256; the applet itself runs in jcardsim-tests.
+// hand. It follows applet/PROTOCOL.md; the applet itself runs in jcardsim-tests, and a test of host/simcard holds this card to it.
 package cardtest
 
 import (
@@ -26,8 +26,11 @@ type Card struct {
 	State       State
 	CounterMax  uint32
 	ContactOnly bool // installed so, and this reader is contactless
-	CannotKey   bool // a card that has no key generation for P-256
+	CannotKey   bool // a card that has the objects and still makes no key
 	NoMemory    bool // the counter cannot be written
+
+	// Lacks are the algorithms whose objects the card does not give. All were asked for at install.
+	Lacks []tap.Algorithm
 
 	// Before sees each command; an error from it is what a reader says when the card is torn before it began.
 	Before func(apdu.Command) error
@@ -35,6 +38,7 @@ type Card struct {
 	// lost.
 	After func(command apdu.Command, answer []byte) ([]byte, error)
 
+	name           string // of the key
 	prefix, middle []byte
 	profile        []byte
 	session        session
@@ -42,21 +46,27 @@ type Card struct {
 
 // session is what a selection remembers.
 type session struct {
-	selected   bool
-	file       uint16
-	message    []byte // NLEN and message, frozen
-	challenged bool
+	selected  bool
+	file      uint16
+	message   []byte // NLEN and message, frozen
+	signature []byte // of the last challenge answered
 }
 
-// New returns an installed card without a key. The key it will make follows from name.
+// New returns an installed card without a key. The key it will make follows from name and from the algorithm that it is told. Until
+// then Soft is the P-256 card of that name.
 func New(name string) *Card {
-	return &Card{Soft: taptest.NewCard(name), CounterMax: 400_000, profile: []byte{0, 0, mleMax}}
+	return &Card{Soft: taptest.NewCard(name), CounterMax: 400_000, name: name, profile: []byte{0, 0, mleMax}}
 }
 
-// NewLocked returns a card that serves taps with the template of taptest.
-func NewLocked(name string) *Card {
+// NewLocked returns a P-256 card that serves taps with the template of taptest.
+func NewLocked(name string) *Card { return newLocked(tap.P256, name) }
+
+// NewLockedRSA returns an RSA-2048 card that serves taps with the template of taptest.
+func NewLockedRSA(name string) *Card { return newLocked(tap.RSA2048, name) }
+
+func newLocked(a tap.Algorithm, name string) *Card {
 	c := New(name)
-	c.State = Locked
+	c.Soft, c.State = taptest.New(a, name), Locked
 	c.prefix, c.middle = []byte(c.Soft.Template.Prefix), []byte(c.Soft.Template.Middle)
 	return c
 }
@@ -148,11 +158,15 @@ func parametersFit(command apdu.Command) bool {
 	return true
 }
 
+// algorithmBits are the algorithms that this card knows, as INFO and GET CAPABILITIES show them.
+var algorithmBits = map[tap.Algorithm]byte{tap.P256: algorithmBitP256, tap.RSA2048: algorithmBitRSA2048}
+
 func (c *Card) present() byte {
-	if c.CannotKey {
-		return 0
+	present := byte(algorithmBitsAll)
+	for _, a := range c.Lacks {
+		present &^= algorithmBits[a]
 	}
-	return algorithmBitP256
+	return present
 }
 
 func (c *Card) info() []byte {
@@ -160,7 +174,7 @@ func (c *Card) info() []byte {
 	var id tap.CardID
 	var counter uint32
 	if c.State != Installed {
-		algorithm, id, counter = tap.P256, c.Soft.ID(), c.Soft.Counter
+		algorithm, id, counter = c.Soft.Key().Algorithm(), c.Soft.ID(), c.Soft.Counter
 	}
 	b := append([]byte{1, 0, c.present(), byte(c.State), byte(algorithm)}, c.profile...)
 	b = binary.BigEndian.AppendUint32(append(b, id[:]...), counter)
@@ -190,8 +204,14 @@ func (c *Card) generate(command apdu.Command) ([]byte, apdu.Status) {
 	if status := c.configurable(Installed); status != apdu.StatusOK {
 		return nil, status
 	}
-	if c.CannotKey || tap.Algorithm(command.P1) != tap.P256 {
+	algorithm := tap.Algorithm(command.P1)
+	if c.CannotKey || c.present()&algorithmBits[algorithm] == 0 {
 		return nil, apdu.StatusFunctionNotSupported
+	}
+	if algorithm != c.Soft.Key().Algorithm() {
+		counter := c.Soft.Counter
+		c.Soft = taptest.New(algorithm, c.name)
+		c.Soft.Counter = counter
 	}
 	c.State = Keyed
 	id := c.Soft.ID()
@@ -257,16 +277,11 @@ func isProfile(b []byte) bool {
 }
 
 func (c *Card) get(part int, item byte) ([]byte, apdu.Status) {
-	var value []byte
-	if from := c.item(item); from != nil {
-		value = *from
-	} else if item != itemKey {
-		return nil, apdu.StatusWrongParameters
-	} else if c.State != Installed {
-		value = c.Soft.Key().Bytes()
-	}
+	value, known := c.value(item)
 	start := part * partLength
 	switch {
+	case !known:
+		return nil, apdu.StatusWrongParameters
 	case len(value) == 0:
 		return nil, apdu.StatusConditions
 	case start >= len(value):
@@ -274,6 +289,22 @@ func (c *Card) get(part int, item byte) ([]byte, apdu.Status) {
 	}
 	total := binary.BigEndian.AppendUint16(nil, uint16(len(value)))
 	return append(total, value[start:min(start+partLength, len(value))]...), apdu.StatusOK
+}
+
+// value returns what an item that can be read holds now; nothing if it is absent.
+func (c *Card) value(item byte) (value []byte, known bool) {
+	switch {
+	case item == itemSignature:
+		return c.session.signature, true
+	case item == itemKey && c.State == Installed:
+		return nil, true
+	case item == itemKey:
+		return c.Soft.Key().Bytes(), true
+	}
+	if from := c.item(item); from != nil {
+		return *from, true
+	}
+	return nil, false
 }
 
 func (c *Card) challenge(data []byte) ([]byte, apdu.Status) {
@@ -297,8 +328,12 @@ func (c *Card) challenge(data []byte) ([]byte, apdu.Status) {
 		return nil, apdu.StatusMemoryFailure
 	}
 	signed := c.Soft.Challenge(rest[:nonceLength], rest[nonceLength:])
-	c.session.challenged = true
-	return append(binary.BigEndian.AppendUint32(nil, signed.Counter), signed.Signature...), apdu.StatusOK
+	c.session.signature = signed.Signature
+	counter := binary.BigEndian.AppendUint32(nil, signed.Counter)
+	if c.Soft.Key().Algorithm() == tap.RSA2048 { // too long for an answer: GET DATA brings it
+		return counter, apdu.StatusOK
+	}
+	return append(counter, signed.Signature...), apdu.StatusOK
 }
 
 func (c *Card) template() (tap.Template, bool) {

@@ -23,6 +23,7 @@ const (
 	partLength  = 0x00F0
 
 	algorithmBitP256     = 0x01
+	algorithmBitRSA2048  = 0x02
 	algorithmBitsAll     = 0x03
 	profileChallengeOnly = 0x01
 	profileLength        = 0x0003

@@ -8,6 +8,11 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
+const (
+	itemSignature      = 0x05
+	ndefFileMaxRSA2048 = 0x01EB
+)
+
 // tag answers the commands of a Type 4 Tag.
 func (c *Card) tag(command apdu.Command) ([]byte, apdu.Status) {
 	switch command.INS {
@@ -56,7 +61,7 @@ func (c *Card) open(offset int) ([]byte, apdu.Status) {
 		return c.capabilityContainer(), apdu.StatusOK
 	case c.session.file != fileNDEF:
 		return nil, apdu.StatusNoFileSelected
-	case c.session.challenged:
+	case c.session.signature != nil:
 		return nil, apdu.StatusConditions
 	case c.session.message != nil:
 		return c.session.message, apdu.StatusOK
@@ -66,15 +71,28 @@ func (c *Card) open(offset int) ([]byte, apdu.Status) {
 
 // capabilityContainer is laid out in T4T 2.0 §5.1.
 func (c *Card) capabilityContainer() []byte {
+	size := uint16(ndefFileMax)
+	if c.isRSA() {
+		size = ndefFileMaxRSA2048
+	}
 	return []byte{
 		0, 15, ccMappingVersion, c.profile[1], c.profile[2], 0, mleMax,
-		ccNDEFFileControlTag, 6, fileNDEF >> 8, fileNDEF & 0xFF, 0, ndefFileMax, ccReadFree, ccWriteNever,
+		ccNDEFFileControlTag, 6, fileNDEF >> 8, fileNDEF & 0xFF, byte(size >> 8), byte(size), ccReadFree, ccWriteNever,
 	}
 }
 
-// signedOverhead is what a signed NDEF file has beside prefix and middle: NLEN, record header and identifier code in place of
-// "https://", id, counter, "&s=" and signature.
-const signedOverhead = 2 + 5 - len("https://") + 16 + 8 + len("&s=") + 86
+// isRSA reports whether the card has a key of RSA-2048.
+func (c *Card) isRSA() bool { return c.State != Installed && c.Soft.Key().Algorithm() == tap.RSA2048 }
+
+// signedLength is the length of a signed NDEF file: NLEN, record header and identifier code in place of "https://", prefix, id,
+// middle, counter, "&s=" and signature. A record longer than 255 bytes has a header that is three bytes longer.
+func (c *Card) signedLength() int {
+	short := 2 + 5 - len("https://") + len(c.prefix) + 16 + len(c.middle) + 8 + len("&s=")
+	if c.isRSA() {
+		return short + 3 + 342
+	}
+	return short + 86
+}
 
 // message makes the NDEF file of this selection: what the tag serves at its first read.
 func (c *Card) message(offset int) ([]byte, apdu.Status) {
@@ -102,7 +120,7 @@ func (c *Card) url(template tap.Template, offset int) (string, apdu.Status) {
 		return unsigned + tap.ChallengeOnly, apdu.StatusOK
 	case c.Soft.Counter >= c.CounterMax:
 		return unsigned + tap.Exhausted, apdu.StatusOK
-	case offset > signedOverhead+len(c.prefix)+len(c.middle): // refused before a count is used up
+	case offset > c.signedLength(): // refused before a count is used up
 		return "", apdu.StatusWrongOffset
 	case c.NoMemory:
 		return "", apdu.StatusMemoryFailure

@@ -13,18 +13,18 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
-// Card is a P-256 card with a template and a counter.
+// Card is a card with a key, a template and a counter.
 //
 // A Card must not be used by several goroutines at once.
 type Card struct {
 	Template tap.Template
 	Counter  uint32 // the last one that was used
 
-	private *ecdsa.PrivateKey
+	private crypto.Signer
 	key     tap.Key
 }
 
-// NewCard returns the card whose key follows from name, always the same one, with the template of https://tap.example.com/t.
+// NewCard returns the P-256 card whose key follows from name, always the same one, with the template of https://tap.example.com/t.
 func NewCard(name string) *Card {
 	scalar := sha256.Sum256([]byte(name))
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
@@ -35,7 +35,29 @@ func NewCard(name string) *Card {
 	if err != nil {
 		panic(err)
 	}
-	key, err := tap.ParseKey(tap.P256, public)
+	return newCard(tap.P256, private, public)
+}
+
+// NewRSACard returns the RSA-2048 card whose key follows from name, always the same one, with the template of NewCard. The first
+// card of a name takes about 0.2 s, for its primes are looked for; later ones share them.
+func NewRSACard(name string) *Card {
+	private := rsaKey(name)
+	return newCard(tap.RSA2048, private, append(private.N.FillBytes(make([]byte, modulusLength)), 0x01, 0x00, 0x01))
+}
+
+// New returns NewCard or NewRSACard, as the algorithm says; it panics for another algorithm.
+func New(a tap.Algorithm, name string) *Card {
+	switch a {
+	case tap.P256:
+		return NewCard(name)
+	case tap.RSA2048:
+		return NewRSACard(name)
+	}
+	panic("no card signs with " + a.String())
+}
+
+func newCard(a tap.Algorithm, private crypto.Signer, public []byte) *Card {
+	key, err := tap.ParseKey(a, public)
 	if err != nil {
 		panic(err)
 	}
@@ -61,31 +83,40 @@ func (c *Card) Tap() string {
 // TapAt returns the URL of a given counter. The card's own counter stays.
 func (c *Card) TapAt(counter uint32) string {
 	u := tap.URL{ID: c.ID(), Counter: counter}
-	return c.Template.URL(u.ID, counter, c.Sign(u.SignedBytes(tap.P256)))
+	return c.Template.URL(u.ID, counter, c.Sign(u.SignedBytes(c.key.Algorithm())))
 }
 
 // Rehearse counts up and returns the URL that a card serves before it is locked.
 func (c *Card) Rehearse() string {
 	c.Counter++
 	u := tap.URL{ID: c.ID(), Counter: c.Counter}
-	return c.Template.URL(u.ID, u.Counter, c.Sign(u.RehearsalBytes(tap.P256)))
+	return c.Template.URL(u.ID, u.Counter, c.Sign(u.RehearsalBytes(c.key.Algorithm())))
 }
 
 // Challenge counts up and answers.
 func (c *Card) Challenge(nonce, context []byte) tap.Challenge {
 	c.Counter++
 	answer := tap.Challenge{Nonce: nonce, Context: context, Counter: c.Counter}
-	answer.Signature = c.Sign(answer.SignedBytes(tap.P256, c.ID()))
+	answer.Signature = c.Sign(answer.SignedBytes(c.key.Algorithm(), c.ID()))
 	return answer
 }
 
-// Sign returns r ‖ s over any bytes: what no real card does. The same bytes always get the same signature (RFC 6979).
+// Sign returns a signature in the card's raw form over any bytes: what no real card does. The same bytes always get the same
+// signature (RFC 6979; RFC 8017 §8.2).
 func (c *Card) Sign(signed []byte) []byte {
 	digest := sha256.Sum256(signed)
-	der, err := c.private.Sign(nil, digest[:], crypto.SHA256)
+	signature, err := c.private.Sign(nil, digest[:], crypto.SHA256)
 	if err != nil {
 		panic(err)
 	}
+	if c.key.Algorithm() == tap.P256 {
+		return rawSignature(signature)
+	}
+	return signature
+}
+
+// rawSignature turns the DER of an ECDSA signature into r ‖ s.
+func rawSignature(der []byte) []byte {
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &rs); err != nil {
 		panic(err)
