@@ -9,12 +9,14 @@ import (
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/tap"
 )
 
 // orderFlags are an order as it is typed.
 type orderFlags struct {
 	template, alg string
+	gs1           string
 	profile       profileFlags
 	order         station.Order
 	noLock        bool
@@ -26,6 +28,7 @@ func (f *orderFlags) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&f.alg, "alg", "p256", "key `algorithm`: p256, rsa2048")
 	flags.StringVar(&f.order.Subject, "subject", "product", "`kind` of thing the card stands for: product, place, event, device, actuator")
 	flags.StringVar(&f.order.GTIN, "gtin", "", "`GTIN` of the product")
+	flags.StringVar(&f.gs1, "gs1", "", "`GTIN` of the product; taps lead to a GS1 Digital Link below --template, https://HOST[/PATH]")
 	flags.StringVar(&f.order.Lot, "lot", "", "`lot` of the product")
 	flags.StringVar(&f.order.Serial, "serial", "", "`serial` number of the product")
 	flags.StringVar(&f.order.Operator, "operator", "", "`id` of who makes the card; the record is public, so no personal name")
@@ -36,12 +39,9 @@ func (f *orderFlags) declare(flags *pflag.FlagSet) {
 
 func (f *orderFlags) parse() (station.Order, error) {
 	o := f.order
-	if f.template == "" {
-		return o, console.Misuse("reading the order", "no template: where should taps lead?", "give --template https://HOST/PATH")
-	}
 	var err error
-	if o.Template, err = tap.PlainTemplate(f.template); err != nil {
-		return o, console.Misuse("reading the order", err.Error(), "give --template https://HOST/PATH")
+	if o.Template, err = f.leadsTo(&o); err != nil {
+		return o, err
 	}
 	if o.Algorithm, err = tap.ParseAlgorithm(f.alg); err != nil {
 		return o, console.Misuse("reading the order", err.Error(), "give --alg p256 or --alg rsa2048")
@@ -54,6 +54,40 @@ func (f *orderFlags) parse() (station.Order, error) {
 	}
 	o.Lock = !f.noLock
 	return o, nil
+}
+
+// leadsTo is the template; with --gs1 the order gets the number of its article.
+func (f *orderFlags) leadsTo(o *station.Order) (tap.Template, error) {
+	refuse := func(why string) (tap.Template, error) {
+		next := "give --template https://HOST/PATH"
+		if f.gs1 != "" {
+			next = "give --gs1 a GTIN and --template https://HOST or https://HOST/PATH; --lot and --serial are of at most 20 characters"
+		}
+		return tap.Template{}, console.Misuse("reading the order", why, next)
+	}
+	if f.template == "" {
+		return refuse("no template: where should taps lead?")
+	}
+	if f.gs1 == "" {
+		t, err := tap.PlainTemplate(f.template)
+		if err != nil {
+			return refuse(err.Error())
+		}
+		return t, nil
+	}
+	gtin, err := gs1.ParseGTIN(f.gs1)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	if o.GTIN != "" && o.GTIN != f.gs1 && o.GTIN != string(gtin) {
+		return refuse("--gs1 and --gtin name two articles")
+	}
+	o.GTIN = string(gtin)
+	t, err := station.GS1Template(f.template, gtin, o.Lot, o.Serial)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	return t, nil
 }
 
 // profileFlags say how a card is to behave towards readers.

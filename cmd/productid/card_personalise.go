@@ -31,6 +31,7 @@ The key is made once. After the lock nothing on the card can be changed by anybo
 A card with --profile challenge-only serves phones a URL without a signature, which proves nothing; whoever has a reader has it answer a
 challenge (productid card verify). Readers that fail on long answers want --max-read old-reader.`,
 		Example: `  productid card personalise --template https://tap.example.com/t --gtin 09520123456788
+  productid card personalise --template https://tap.example.com --gs1 09520123456788 --lot A7
   productid card personalise --template https://tap.example.com/t --alg rsa2048
   productid card personalise --template https://tap.example.com/t --profile challenge-only`,
 		Args: arguments(0, 0, ""),

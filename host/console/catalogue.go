@@ -65,6 +65,7 @@ func ofStations() []entry {
 	return []entry{
 		is(station.ErrForeign, Reader, "foreign_card", "the card is registered by another issuer", "take a card of your own, or use the data folder of that issuer"),
 		is(station.ErrOtherTemplate, Reader, "other_template", "the card has another template, and keeps it", "give the --template it has (productid card info shows it), or take another card"),
+		is(station.ErrDisagrees, Usage, "order_disagrees", "the URL, a GS1 Digital Link, names another thing than the order", "give --gs1 with the --lot and --serial of the thing, and let it make the URL"),
 		is(station.ErrOtherProfile, Reader, "other_profile", "the card has another profile, and keeps it", "give the --profile and --max-read it has (productid card info shows them), or take another card"),
 		is(station.ErrOtherOrder, Reader, "other_order", "the card is registered as something else, for good", "give the order that stands on the ledger (productid card lock takes it from there), or take another card"),
 		is(station.ErrNotRegistered, Reader, "not_registered", "this ledger does not know the card", "use the data folder (--data) it was made with; if it is locked and that is lost, take another card"),

@@ -120,8 +120,8 @@ func (j *job) find(ctx context.Context) error {
 		return ErrOtherKey
 	case known.Template != j.order.Template:
 		return fmt.Errorf("%w: it is registered with %s", ErrOtherTemplate, known.Template.Prefix)
-	case j.order.thing() != thingOf(known):
-		return fmt.Errorf("%w: the ledger says %v, the order says %v", ErrOtherOrder, thingOf(known), j.order.thing())
+	case j.order.thing(known.ID) != thingOf(known):
+		return fmt.Errorf("%w: the ledger says %v, the order says %v", ErrOtherOrder, thingOf(known), j.order.thing(known.ID))
 	}
 	j.registered = &known
 	switch {

@@ -81,7 +81,7 @@ func (j *job) plan(r *recorder, on tap.Template) ([]Planned, error) {
 
 // unsigned is the registration without the card's proof.
 func (j *job) unsigned() record.CardRegistered {
-	r := j.order.record(j.Name, j.info)
+	r := j.order.record(j.Name, j.info, j.info.ID)
 	r.ID, r.Key, r.Taps = j.info.ID, j.key.Bytes(), j.tapsChannel()
 	return r
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // openIssuer writes the first message of the issuer's channel, if there is none.
@@ -66,17 +67,17 @@ func (j *job) registration() ([]byte, error) {
 		return nil, fmt.Errorf("checking the card's proof: %w", err)
 	}
 	j.report.Counter = answer.Counter
-	r := j.order.record(j.Name, j.info)
+	r := j.order.record(j.Name, j.info, j.key.ID())
 	r.ID, r.Key, r.Taps = j.key.ID(), j.key.Bytes(), j.taps.Channel()
 	r.Proof = record.Proof{Counter: answer.Counter, Nonce: nonce, Signature: answer.Signature}
 	return r.Encode()
 }
 
-// record is the part of a registration that follows from the order.
-func (o Order) record(station string, info card.Info) record.CardRegistered {
+// record is the part of a registration that follows from the order. The id is zeros for a card without a key.
+func (o Order) record(station string, info card.Info, id tap.CardID) record.CardRegistered {
 	return record.CardRegistered{
 		Alg: o.Algorithm.String(), Prefix: o.Template.Prefix, Middle: o.Template.Middle,
-		Subject: o.Subject, GTIN: o.GTIN, Lot: o.Lot, Serial: o.Serial,
+		Subject: o.Subject, GTIN: o.GTIN, Lot: o.Lot, Serial: o.serial(id),
 		Station: station, Operator: o.Operator, Applet: record.Applet{Version: info.Version.String()},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // Registered returns the order that finishes a card which was personalised without being locked, and the issuer for whom: what
@@ -24,16 +25,20 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, ch
 	if err != nil {
 		return Order{}, channel.ID{}, fmt.Errorf("looking up the card's registration: %w", err)
 	}
-	return Order{
+	order := Order{
 		Template: known.Template, Algorithm: known.Key.Algorithm(), Profile: profile, Lock: true,
 		Subject: known.Subject, GTIN: known.GTIN, Lot: known.Lot, Serial: known.Serial,
-	}, known.Issuer, nil
+	}
+	if order.idIsSerial() && order.Serial == known.ID.String() {
+		order.Serial = ""
+	}
+	return order, known.Issuer, nil
 }
 
 // thing is what a card stands for, as its registration says for good.
 type thing struct{ subject, gtin, lot, serial string }
 
-func (o Order) thing() thing { return thing{o.Subject, o.GTIN, o.Lot, o.Serial} }
+func (o Order) thing(id tap.CardID) thing { return thing{o.Subject, o.GTIN, o.Lot, o.serial(id)} }
 
 func thingOf(c record.Card) thing { return thing{c.Subject, c.GTIN, c.Lot, c.Serial} }
 

@@ -119,7 +119,7 @@ type Order struct {
 	Subject   string       // record.SubjectProduct, …
 	GTIN      string
 	Lot       string
-	Serial    string
+	Serial    string // empty where the URLs are GS1 Digital Links that have the card's id in its place: then that is recorded
 	Operator  string
 	Lock      bool // else it stops before it, and another run goes on
 	// Confirm is asked before each irreversible step; its error ends the run. The id is zero before the key is made.
@@ -181,12 +181,15 @@ func (s *Station) Personalise(ctx context.Context, t apdu.Transmitter, o Order, 
 }
 
 // Check refuses an order that a station with these options could not record: tap.ErrMalformed for the template, card.ErrRefused for
-// the profile, record.ErrMalformed for the rest. It needs the names alone, and touches neither card nor ledger.
+// the profile, ErrDisagrees, record.ErrMalformed for the rest. It needs the names alone, and touches neither card nor ledger.
 func (o Options) Check(order Order) error {
 	if err := order.Template.Check(); err != nil {
 		return err
 	}
 	if err := order.profile().Check(); err != nil {
+		return err
+	}
+	if err := order.agrees(); err != nil {
 		return err
 	}
 	if _, err := order.longest(o.Name).Encode(); err != nil {
@@ -197,7 +200,7 @@ func (o Options) Check(order Order) error {
 
 // longest is a registration with as many bytes in it as what the card will add can have.
 func (o Order) longest(station string) record.CardRegistered {
-	r := o.record(station, card.Info{Version: card.Version{Major: math.MaxUint8, Minor: math.MaxUint8}})
+	r := o.record(station, card.Info{Version: card.Version{Major: math.MaxUint8, Minor: math.MaxUint8}}, tap.CardID{1})
 	r.Key = make([]byte, 65) // a point
 	if o.Algorithm == tap.RSA2048 {
 		r.Key = make([]byte, 259) // a modulus and its exponent
