@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -19,9 +20,10 @@ type Search struct {
 	Issuer channel.ID
 	After  tap.CardID // cards with higher ids only: the last one of the page before
 
-	GTIN, Lot, Serial string // exactly
-	State             string // a state of package record, or StateRegistered
-	Any               string // a card's id; or what is none, as a GTIN, lot or serial, exactly
+	GTIN        string // in any of its lengths; what is none, exactly
+	Lot, Serial string // exactly
+	State       string // a state of package record, or StateRegistered
+	Any         string // a card's id; or what is none, as a GTIN, lot or serial, like these
 }
 
 // Find returns the first n cards of a search in the order of their ids, each as Card returns it; fewer mean that there are no more.
@@ -76,7 +78,7 @@ func (s Search) query(n int) (query string, args []any) {
 		args = append(args, value)
 		return " AND " + strings.ReplaceAll(text, "?", fmt.Sprint("$", len(args)))
 	}
-	for _, wanted := range [][2]string{{"gtin", s.GTIN}, {"lot", s.Lot}, {"serial", s.Serial}} {
+	for _, wanted := range [][2]string{{"lot", s.Lot}, {"serial", s.Serial}} {
 		if column, value := wanted[0], wanted[1]; value != "" {
 			query += condition(is(column), value)
 		}
@@ -84,18 +86,47 @@ func (s Search) query(n int) (query string, args []any) {
 	if s.State != "" && s.State != record.StateMoved {
 		query += condition("coalesce(h.state, '') = ?", s.state())
 	}
+	articles := []string{""}
+	if s.GTIN != "" {
+		articles = nil
+		for _, form := range forms(s.GTIN) {
+			articles = append(articles, condition(is("gtin"), form))
+		}
+	}
 	places := []string{""}
 	if id, err := tap.ParseCardID(s.Any); err == nil {
 		query += condition("c.id = ?", id[:])
 	} else if s.Any != "" {
-		places = []string{condition(is("gtin"), s.Any), condition(is("lot"), s.Any), condition(is("serial"), s.Any)}
+		places = []string{condition(is("lot"), s.Any), condition(is("serial"), s.Any)}
+		for _, form := range forms(s.Any) {
+			places = append(places, condition(is("gtin"), form))
+		}
 	}
 	args = append(args, n)
 	limit := fmt.Sprint(" ORDER BY id LIMIT $", len(args))
-	for i, place := range places {
-		places[i] = fmt.Sprintf("SELECT id FROM (%s%s%s) AS found%d", query, place, limit, i)
+	var selects []string
+	for _, article := range articles {
+		for _, place := range places {
+			selects = append(selects, fmt.Sprintf("SELECT id FROM (%s%s%s%s) AS found%d", query, article, place, limit, len(selects)))
+		}
 	}
-	return strings.Join(places, " UNION ") + limit, args
+	return strings.Join(selects, " UNION ") + limit, args
+}
+
+// forms are the texts that say the same GTIN: that of 14 digits, which registrations hold, and the shorter ones that older
+// registrations may hold. What is no GTIN is its only form.
+func forms(text string) []string {
+	gtin, err := gs1.ParseGTIN(text)
+	if err != nil {
+		return []string{text}
+	}
+	var all []string
+	for _, digits := range []int{14, 13, 12, 8} {
+		if zeros, rest := gtin[:14-digits], gtin[14-digits:]; strings.Trim(string(zeros), "0") == "" {
+			all = append(all, string(rest))
+		}
+	}
+	return all
 }
 
 // is asks for a value in words that let the column's index be used, which has no empty ones.

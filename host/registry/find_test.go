@@ -48,6 +48,10 @@ func TestFindReturnsAnIssuersCardsPageByPage(t *testing.T) {
 			assert.Equal(t, []tap.CardID{unused.ID}, find(s, 9), "%+v", s)
 		}
 		assert.Len(t, find(registry.Search{Any: "09506000134352"}, 9), 6)
+		assert.Len(t, find(registry.Search{Any: "9506000134352"}, 9), 6)
+		assert.Len(t, find(registry.Search{GTIN: "9506000134352"}, 9), 6)
+		assert.Len(t, find(registry.Search{GTIN: "9506000134352", Any: "42"}, 9), 1)
+		assert.Empty(t, find(registry.Search{GTIN: "09506000134353"}, 9))
 		assert.Empty(t, find(registry.Search{Any: "' OR 1=1 --"}, 9))
 		none, err := w.Find(t.Context(), registry.Search{Issuer: channel.ID{1}}, 9)
 		require.NoError(t, err)

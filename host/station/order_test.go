@@ -1,6 +1,7 @@
 package station_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestAnotherTemplateIsRefusedAfterTheRegistration(t *testing.T) {
 func TestAnotherThingIsRefusedAfterTheRegistration(t *testing.T) {
 	for name, change := range map[string]func(*station.Order){
 		"subject": func(o *station.Order) { o.Subject = record.SubjectActuator },
-		"gtin":    func(o *station.Order) { o.GTIN = "04006381333931" },
+		"gtin":    func(o *station.Order) { o.GTIN = "09521234543213" },
 		"no gtin": func(o *station.Order) { o.GTIN = "" },
 		"lot":     func(o *station.Order) { o.Lot = "B" },
 		"serial":  func(o *station.Order) { o.Serial = "2" },
@@ -79,6 +80,8 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 		"subject": func(o *station.Order) { o.Subject = "spaceship" },
 		"lot":     func(o *station.Order) { o.Lot = strings.Repeat("A", 10_000) },
 		"serial":  func(o *station.Order) { o.Serial = "\xff" },
+		"gtin":    func(o *station.Order) { o.GTIN = "09520123456789" },
+		"its 13":  func(o *station.Order) { o.GTIN = "9520123456788" },
 	} {
 		o = order(t)
 		spoil(&o)
@@ -112,4 +115,41 @@ func TestOrderThatCannotBeRightTouchesNothing(t *testing.T) {
 	_, err = newWorld(t).station("acme").Personalise(t.Context(), card, o, quiet)
 	assert.ErrorIs(t, err, station.ErrOtherAlgorithm)
 	assert.Equal(t, cardtest.Installed, card.State)
+}
+
+// TestAnOldRegistrationIsFinishedWhateverItsGTIN: what the ledger says stands for good, also a number that is written so no more.
+func TestAnOldRegistrationIsFinishedWhateverItsGTIN(t *testing.T) {
+	for old, again := range map[string]string{"9520123456788": "09520123456788", "09520123456789": ""} {
+		card, elsewhere := newCard("card"), newWorld(t)
+		o := order(t)
+		o.GTIN, o.Lock = "09520123456788", false
+		_, err := elsewhere.station("acme").Personalise(t.Context(), card, o, quiet)
+		require.NoError(t, err)
+		entries, _, err := elsewhere.history()
+		require.NoError(t, err)
+		w, issuer, draft := newWorld(t), elsewhere.station("acme").Issuer.Author(), channel.Draft{}
+		require.NoError(t, w.Memory.List(t.Context(), issuer.Channel()))
+		for _, e := range entries {
+			body, err := e.Message.Body()
+			require.NoError(t, err)
+			draft.Time, draft.Body = w.clock(), bytes.Replace(body, []byte(o.GTIN), []byte(old), 1)
+			m, err := issuer.Sign(draft)
+			require.NoError(t, err)
+			_, err = w.Memory.Submit(t.Context(), m)
+			require.NoError(t, err)
+			draft.Number, draft.Prev = draft.Number+1, m.Hash()
+		}
+
+		finish, _, err := w.station("acme").Registered(t.Context(), card)
+		require.NoError(t, err)
+		assert.Equal(t, old, finish.GTIN)
+		if again != "" { // the same article, as it is written today
+			finish = o
+			finish.GTIN, finish.Lock = again, true
+		}
+		finish.Confirm = o.Confirm
+		_, err = w.station("acme").Personalise(t.Context(), card, finish, quiet)
+		require.NoError(t, err, old)
+		w.holds(t, card)
+	}
 }

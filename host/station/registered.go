@@ -9,6 +9,7 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -28,6 +29,7 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, ch
 	order := Order{
 		Template: known.Template, Algorithm: known.Key.Algorithm(), Profile: profile, Lock: true,
 		Subject: known.Subject, GTIN: known.GTIN, Lot: known.Lot, Serial: known.Serial,
+		registered: true,
 	}
 	if order.idIsSerial() && order.Serial == known.ID.String() {
 		order.Serial = ""
@@ -38,9 +40,19 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, ch
 // thing is what a card stands for, as its registration says for good.
 type thing struct{ subject, gtin, lot, serial string }
 
-func (o Order) thing(id tap.CardID) thing { return thing{o.Subject, o.GTIN, o.Lot, o.serial(id)} }
+func (o Order) thing(id tap.CardID) thing {
+	return thing{o.Subject, full(o.GTIN), o.Lot, o.serial(id)}
+}
 
-func thingOf(c record.Card) thing { return thing{c.Subject, c.GTIN, c.Lot, c.Serial} }
+func thingOf(c record.Card) thing { return thing{c.Subject, full(c.GTIN), c.Lot, c.Serial} }
+
+// full is a GTIN in its one form, so that 13 and 14 digits are the same thing. Older registrations hold any text.
+func full(text string) string {
+	if gtin, err := gs1.ParseGTIN(text); err == nil {
+		return string(gtin)
+	}
+	return text
+}
 
 // String names what is known of it.
 func (t thing) String() string {

@@ -117,13 +117,15 @@ type Order struct {
 	Algorithm tap.Algorithm
 	Profile   card.Profile // the zero value is that for phones: signed taps, card.DefaultMaxRead
 	Subject   string       // record.SubjectProduct, …
-	GTIN      string
+	GTIN      string       // of 14 digits, as gs1.ParseGTIN makes it; "" for what has none
 	Lot       string
 	Serial    string // empty where the URLs are GS1 Digital Links that have the card's id in its place: then that is recorded
 	Operator  string
 	Lock      bool // else it stops before it, and another run goes on
 	// Confirm is asked before each irreversible step; its error ends the run. The id is zero before the key is made.
 	Confirm func(Irreversible, tap.CardID) error
+
+	registered bool // made by Registered: what it says stands on the ledger already, whatever that is
 }
 
 // Event tells how far a run has come. Each step that is reached gives one with Done false, then, if it went well, one
@@ -188,6 +190,9 @@ func (o Options) Check(order Order) error {
 	}
 	if err := order.profile().Check(); err != nil {
 		return err
+	}
+	if order.registered {
+		return registry.CheckOpening(o.Issuer.Name, o.Issuer.URL)
 	}
 	if err := order.agrees(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -73,8 +74,17 @@ type Proof struct {
 	Signature Bytes  `json:"signature"`
 }
 
-// Encode returns the body of a message. The error is ErrMalformed.
-func (b CardRegistered) Encode() ([]byte, error) { return encode(KindCardRegistered, b) }
+// Encode returns the body of a message. A GTIN that is written has 14 digits, the last of which checks the others; one that is read
+// may be any text, for registrations of before this was checked stand for good. The error is ErrMalformed, and holds
+// *gs1.WrongCheckDigit for a digit that was mistyped.
+func (b CardRegistered) Encode() ([]byte, error) {
+	if gtin, err := gs1.ParseGTIN(b.GTIN); b.GTIN != "" && err != nil {
+		return nil, malformed("gtin: %w", err)
+	} else if string(gtin) != b.GTIN {
+		return nil, malformed("gtin %s: want all 14 digits: %s", b.GTIN, gtin)
+	}
+	return encode(KindCardRegistered, b)
+}
 
 func (b CardRegistered) check() error {
 	if err := checkAlgorithm(b.Alg); err != nil {

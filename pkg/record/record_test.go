@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
 	"github.com/productid/productid/pkg/tap"
@@ -173,6 +175,30 @@ func TestEncodeRefusesWhatCannotBeReadBack(t *testing.T) {
 	tapped.Payload, tapped.State = nil, ""
 	_, err = tapped.Encode()
 	assert.ErrorIs(t, err, record.ErrMalformed)
+}
+
+func TestANewRegistrationHasAWholeGTIN(t *testing.T) {
+	for gtin, good := range map[string]bool{"": true, "09506000134352": true, "9506000134352": false, "09506000134353": false, "x": false} {
+		registered := recordtest.Registered(taptest.NewCard("a"), channel.ID{1}, channel.ID{2})
+		registered.GTIN = gtin
+		body, err := registered.Encode()
+		if good {
+			require.NoError(t, err, gtin)
+			continue
+		}
+		assert.ErrorIs(t, err, record.ErrMalformed, gtin)
+		registered.GTIN = "09506000134352"
+		body = bytes.Replace(recordtest.Body(registered), []byte("09506000134352"), []byte(gtin), 1)
+		read, err := record.Parse(body)
+		require.NoError(t, err, "an older one is read")
+		assert.Equal(t, gtin, read.Value.(record.CardRegistered).GTIN)
+	}
+	registered := recordtest.Registered(taptest.NewCard("a"), channel.ID{1}, channel.ID{2})
+	registered.GTIN = "09506000134353"
+	_, err := registered.Encode()
+	var wrong *gs1.WrongCheckDigit
+	require.ErrorAs(t, err, &wrong)
+	assert.Equal(t, byte('2'), wrong.Want)
 }
 
 func TestURLsStayReadable(t *testing.T) {
