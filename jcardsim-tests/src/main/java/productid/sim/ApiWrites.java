@@ -1,25 +1,31 @@
 package productid.sim;
 
 import java.util.Arrays;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import javacard.security.Key;
 
 /**
- * Writes that an API method (a digest, a random generator, a key's getter) makes into a persistent array of the
- * applet: not atomic, undone by no transaction. Which argument is the destination shows only afterwards, so the
- * arrays are compared with copies and the write is then made again, through {@link Memory}.
+ * Writes that an API method makes into persistent memory of the applet: a digest, a random generator or a key's getter into
+ * an array, a setter into its key. Not atomic, undone by no transaction. What was written shows only afterwards, so
+ * everything the method was given is compared with a copy, put back, and written again through {@link Memory}.
  */
 final class ApiWrites {
     private final CardRuntime card;
-    private final Map<byte[], byte[]> before = new IdentityHashMap<>();
+    /** Arrays compare by identity. */
+    private final Map<byte[], byte[]> before = new LinkedHashMap<>();
+    private Key key;
+    private KeyState keyBefore;
 
     ApiWrites(CardRuntime card) {
         this.card = card;
     }
 
-    /** A call begins; what an earlier one left behind by an exception is forgotten. */
-    void begin() {
-        before.clear();
+    /** A call begins on this object. What one before it wrote and ended by an exception is written now. */
+    void begin(Object receiver) {
+        end();
+        key = receiver instanceof Key k && card.isInstalled() && !KeyState.isTransient(k) ? k : null;
+        keyBefore = key == null ? null : KeyState.of(key);
     }
 
     void argument(byte[] array) {
@@ -28,9 +34,31 @@ final class ApiWrites {
         }
     }
 
+    /** The call has ended, or the command in which it ended by an exception. */
     void end() {
-        before.forEach(this::replay);
+        Map<byte[], byte[]> arrays = new LinkedHashMap<>(before);
         before.clear();
+        Key written = key;
+        key = null;
+        if (written != null) {
+            replay(written, keyBefore);
+        }
+        arrays.forEach(this::replay);
+    }
+
+    /** The power went; what is there is there. */
+    void forget() {
+        before.clear();
+        key = null;
+    }
+
+    private void replay(Key written, KeyState old) {
+        KeyState now = KeyState.of(written);
+        KeyState changed = now.changedSince(old);
+        if (!changed.isEmpty()) {
+            old.restore();
+            card.memory.key(now::restore, changed::garble);
+        }
     }
 
     private void replay(byte[] array, byte[] old) {

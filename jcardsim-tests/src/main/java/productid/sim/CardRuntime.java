@@ -65,6 +65,7 @@ final class CardRuntime extends SimulatorRuntime {
         if (memory.lost() != null) {
             throw memory.lost();
         }
+        apiWrites.end();
         if (getTransactionDepth() != 0) {
             abortTransaction();
         }
@@ -83,6 +84,7 @@ final class CardRuntime extends SimulatorRuntime {
     public void reset() {
         activateSimulatorRuntimeInstance();
         super.reset();
+        apiWrites.forget();
         memory.powerUp();
     }
 
@@ -106,7 +108,7 @@ final class CardRuntime extends SimulatorRuntime {
 
     @Override
     public short getMaxCommitCapacity() {
-        return Memory.COMMIT_CAPACITY;
+        return (short) memory.capacity();
     }
 
     @Override

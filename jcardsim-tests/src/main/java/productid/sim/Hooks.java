@@ -3,13 +3,10 @@ package productid.sim;
 import java.lang.reflect.Field;
 import javacard.framework.Util;
 import javacard.security.CryptoException;
-import javacard.security.ECPrivateKey;
 import javacard.security.Key;
 import javacard.security.KeyBuilder;
 import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
-import javacard.security.PrivateKey;
-import javacard.security.RSAPrivateKey;
 import javacard.security.Signature;
 
 /** What {@link Instrument} puts in place of the applet's own writes and calls. Public for the rewritten classes only. */
@@ -20,7 +17,7 @@ public final class Hooks {
     private Hooks() {
     }
 
-    // Fields and array elements: atomic one by one (JCRE 7.1).
+    // Fields and array elements: atomic one by one (JCRE 7.1). A static field has no target.
 
     public static void putField(Object target, int value, Class<?> owner, String name) {
         Field field = field(owner, name);
@@ -41,6 +38,14 @@ public final class Hooks {
         }
         Object old = get(field, target);
         CardRuntime.current().memory.atomic(REFERENCE_SIZE, () -> set(field, target, value), () -> set(field, target, old));
+    }
+
+    public static void putStatic(int value, Class<?> owner, String name) {
+        putField(null, value, owner, name);
+    }
+
+    public static void putStatic(Object value, Class<?> owner, String name) {
+        putField(null, value, owner, name);
     }
 
     public static void storeByte(Object array, int index, int value) {
@@ -92,10 +97,28 @@ public final class Hooks {
 
     // javacard.security
 
+    /** The halves of a pair are two objects: a tear leaves one without the other, or what is no key at all. */
     public static void genKeyPair(KeyPair pair) {
         CardRuntime card = CardRuntime.current();
-        card.silicon.generatingKey();
-        card.memory.nonAtomic(pair::genKeyPair, () -> halfMade(pair));
+        Key[] keys = {pair.getPublic(), pair.getPrivate()};
+        KeyState old = KeyState.of(keys);
+        card.silicon.generate(pair);
+        KeyState.trim(keys);
+        KeyState made = KeyState.of(keys);
+        if (!card.isInstalled()) {
+            return;
+        }
+        KeyState changed = made.changedSince(old);
+        KeyState publicHalf = changed.ofKey(keys[0]);
+        KeyState privateHalf = changed.ofKey(keys[1]);
+        old.restore();
+        card.memory.key(made::restore, changed::garble, publicHalf::restore, privateHalf::restore, () -> {
+            publicHalf.restore();
+            privateHalf.halve();
+        }, () -> {
+            publicHalf.halve();
+            privateHalf.restore();
+        }, changed::erase);
     }
 
     public static short sign(Signature engine, byte[] in, short inOffset, short inLength, byte[] out, short outOffset) {
@@ -128,16 +151,8 @@ public final class Hooks {
         return KeyBuilder.buildKey(type, length, encrypted);
     }
 
-    /** A setter of a key is about to run, or has run: a persistent write whose old value the simulator does not keep. */
-    public static void keyWrite() {
-        CardRuntime card = CardRuntime.current();
-        if (card.isInstalled()) {
-            card.memory.keyWrite();
-        }
-    }
-
-    public static void apiBegins() {
-        CardRuntime.current().apiWrites.begin();
+    public static void apiBegins(Object receiver) {
+        CardRuntime.current().apiWrites.begin(receiver);
     }
 
     public static void apiArgument(byte[] array) {
@@ -178,19 +193,6 @@ public final class Hooks {
         byte[] copy = new byte[length];
         System.arraycopy(array, offset, copy, 0, length);
         return copy;
-    }
-
-    /** A public key without its private one: as bad as a torn key generation can be. */
-    private static void halfMade(KeyPair pair) {
-        pair.genKeyPair();
-        PrivateKey key = pair.getPrivate();
-        byte[] wrong = new byte[key.getSize() / Byte.SIZE];
-        wrong[wrong.length - 1] = 1;
-        if (key instanceof ECPrivateKey curve) {
-            curve.setS(wrong, (short) 0, (short) wrong.length);
-        } else if (key instanceof RSAPrivateKey rsa) {
-            rsa.setExponent(wrong, (short) 0, (short) wrong.length);
-        }
     }
 
     private static void require(Class<?> factory, byte algorithm) {

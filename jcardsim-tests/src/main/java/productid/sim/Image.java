@@ -22,7 +22,8 @@ import java.util.function.Predicate;
 import javacard.security.KeyPair;
 
 /**
- * The persistent objects reachable from an applet, keys included, as bytes and back.
+ * The persistent objects reachable from an applet and from the static fields of its package, keys included, as bytes and
+ * back.
  *
  * <p>An applet allocates only while it is installed, so a fresh installation has every object: loading walks the fresh
  * graph and the image side by side and fills in values. An image of another applet version is refused.
@@ -49,12 +50,16 @@ final class Image {
         appletClasses = root.getClass().getClassLoader();
     }
 
-    static byte[] save(Object root, Predicate<Object> isTransient) {
+    static byte[] save(Object root, List<Class<?>> classes, Predicate<Object> isTransient) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(bytes);
         try {
             out.writeInt(MAGIC);
-            new Image(root, isTransient).write(root, out);
+            Image image = new Image(root, isTransient);
+            image.write(root, out);
+            for (Field field : statics(classes)) {
+                image.writeField(field, null, out);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -62,12 +67,19 @@ final class Image {
     }
 
     /** Fills the graph below root; an IOException means that the image is not one of this applet. */
-    static void load(Object root, byte[] image, Predicate<Object> isTransient) throws IOException {
-        DataInputStream in = new DataInputStream(new ByteArrayInputStream(image));
+    static void load(Object root, List<Class<?>> classes, byte[] bytes, Predicate<Object> isTransient) throws IOException {
+        DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes));
         if (in.readInt() != MAGIC) {
             throw new IOException("not a card's memory");
         }
-        new Image(root, isTransient).read(root, in);
+        Image image = new Image(root, isTransient);
+        image.read(root, in);
+        for (Field field : statics(classes)) {
+            image.readField(field, null, in);
+        }
+        if (in.read() >= 0) {
+            throw damaged();
+        }
     }
 
     /** Bytes in persistent arrays of the applet itself, key objects not counted. */
@@ -176,14 +188,24 @@ final class Image {
         }
         read.add(existing);
         for (Field field : fields(existing.getClass())) {
-            Object value = field.getType().isPrimitive() ? asType(field.getType(), in.readInt()) : read(get(field, existing), in);
-            try {
-                field.set(existing, value);
-            } catch (IllegalAccessException | IllegalArgumentException e) {
-                throw new IOException("memory of another version of the applet: " + field.getName(), e);
-            }
+            readField(field, existing, in);
         }
         return existing;
+    }
+
+    private void readField(Field field, Object owner, DataInputStream in) throws IOException {
+        Object old = get(field, owner);
+        Object value = field.getType().isPrimitive() ? asType(field.getType(), in.readInt()) : read(old, in);
+        boolean isConstant = Modifier.isStatic(field.getModifiers()) && Modifier.isFinal(field.getModifiers());
+        try {
+            if (!isConstant) {
+                field.set(owner, value);
+            } else if (value != old && field.getType().isArray()) {
+                throw new IOException("memory of another version of the applet: " + field.getName());
+            }
+        } catch (IllegalAccessException | IllegalArgumentException e) {
+            throw new IOException("memory of another version of the applet: " + field.getName(), e);
+        }
     }
 
     private boolean isMemory(Object value) {
@@ -203,6 +225,23 @@ final class Image {
             for (Field field : own) {
                 boolean engine = field.getType().getName().startsWith(CRYPTO_ENGINES);
                 if (!Modifier.isStatic(field.getModifiers()) && !engine) {
+                    field.setAccessible(true);
+                    all.add(field);
+                }
+            }
+        }
+        return all;
+    }
+
+    /** Static fields that can change, or whose objects can. */
+    private static List<Field> statics(List<Class<?>> classes) {
+        List<Field> all = new ArrayList<>();
+        for (Class<?> type : classes) {
+            Field[] own = type.getDeclaredFields();
+            Arrays.sort(own, Comparator.comparing(Field::getName));
+            for (Field field : own) {
+                boolean isNumber = field.getType().isPrimitive() && Modifier.isFinal(field.getModifiers());
+                if (Modifier.isStatic(field.getModifiers()) && !isNumber) {
                     field.setAccessible(true);
                     all.add(field);
                 }

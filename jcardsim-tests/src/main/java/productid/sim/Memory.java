@@ -18,16 +18,21 @@ import javacard.framework.TransactionException;
  * are counted from the last {@link #watch}. Not safe for concurrent use: {@link SimCard} holds the lock.
  */
 public final class Memory {
-    /** The commit buffer of the smaller cards in the field, in bytes. */
+    /** The commit buffer of JCOP 2.4 cards, in bytes; cards start with it. */
     public static final int COMMIT_CAPACITY = 512;
+    /** That of the smallest card in use, a Feitian H19. */
+    public static final int SMALLEST_COMMIT_CAPACITY = 384;
     /** What an entry in the commit buffer costs beside its old bytes: an address and a length. */
     private static final int ENTRY_OVERHEAD = 4;
     private static final int NEVER = -1;
 
     private final Deque<Runnable> undo = new ArrayDeque<>();
     private final List<Runnable> undefinedIfTorn = new ArrayList<>();
+    private final List<Runnable> undefinedIfAborted = new ArrayList<>();
     private final Map<byte[], Map<Integer, Byte>> worn = new IdentityHashMap<>();
+    private int capacity = COMMIT_CAPACITY;
     private int room = COMMIT_CAPACITY;
+    private int largestCommit;
     private boolean inTransaction;
     private PowerLost lost;
     private long writes;
@@ -62,6 +67,17 @@ public final class Memory {
         return writes;
     }
 
+    /** The size of the commit buffer from now on, in bytes; not within a transaction. */
+    public void commitCapacity(int bytes) {
+        capacity = bytes;
+        room = bytes;
+    }
+
+    /** The most bytes of the commit buffer that were in use at once so far, by a transaction or one atomic copy. */
+    public int largestCommit() {
+        return largestCommit;
+    }
+
     /** A worn-out cell: whatever is written there from now on, it holds what it held. */
     public void wearOut(byte[] array, int offset) {
         worn.computeIfAbsent(array, a -> new TreeMap<>()).put(offset, array[offset]);
@@ -84,9 +100,13 @@ public final class Memory {
         point("after commit");
     }
 
-    /** Undoes the atomic writes of the open transaction; what was written non-atomically stays as it is. */
+    /**
+     * Undoes the atomic writes of the open transaction. Arrays written non-atomically stay as they are; for key objects the
+     * specification promises neither that nor the contrary, so they hold garbage.
+     */
     void abort() {
         rollBack();
+        undefinedIfAborted.forEach(Runnable::run);
         close();
     }
 
@@ -103,31 +123,45 @@ public final class Memory {
         ends();
     }
 
-    /** A write that no transaction undoes and that a tear leaves undefined, now or until the open transaction ends. */
-    void nonAtomic(Runnable write, Runnable scramble) {
-        boolean torn = startsTornWrite();
-        if (torn || points == tearPoint) {
-            scramble.run();
-        }
-        if (torn) {
+    /**
+     * A write that no transaction undoes and that a tear leaves undefined, now or until the open transaction ends.
+     *
+     * @param torn what a tear can leave, each a tear point of its own; the first is garbage, and what {@link #tearWrite} and
+     *     the end of a torn transaction leave
+     */
+    void nonAtomic(Runnable write, Runnable... torn) {
+        boolean isTornWrite = startsTornWrite();
+        if (isTornWrite) {
+            torn[0].run();
             cut("within write " + writes);
         }
-        point("within write " + writes);
+        for (int kind = 0; kind < torn.length; kind++) {
+            if (points == tearPoint) {
+                torn[kind].run();
+            }
+            point("within write " + writes + (torn.length == 1 ? "" : ", kind " + kind));
+        }
         write.run();
         if (inTransaction) {
-            undefinedIfTorn.add(scramble);
+            undefinedIfTorn.add(torn[0]);
         }
         ends();
     }
 
-    /** Around a setter of a key object: may tear, undoes nothing. */
-    void keyWrite() {
-        point("at a key object");
-        writes++;
+    /** As {@link #nonAtomic} for a key object, of which nothing is known after an abort either. */
+    void key(Runnable write, Runnable... torn) {
+        if (inTransaction) {
+            undefinedIfAborted.add(torn[0]);
+        }
+        nonAtomic(write, torn);
     }
 
     int room() {
         return room;
+    }
+
+    int capacity() {
+        return capacity;
     }
 
     /** The power cut that has happened and was not yet followed by a power-up, or null. */
@@ -175,6 +209,7 @@ public final class Memory {
         if (cost > room) {
             TransactionException.throwIt(TransactionException.BUFFER_FULL);
         }
+        largestCommit = Math.max(largestCommit, capacity - room + cost);
         if (inTransaction) {
             room -= cost;
         }
@@ -189,7 +224,8 @@ public final class Memory {
     private void close() {
         undo.clear();
         undefinedIfTorn.clear();
-        room = COMMIT_CAPACITY;
+        undefinedIfAborted.clear();
+        room = capacity;
         inTransaction = false;
     }
 

@@ -1,5 +1,7 @@
 package productid.sim;
 
+import javacard.security.KeyPair;
+
 /** The crypto coprocessor as the applet meets it. A test extends it to make something go wrong. */
 public class Silicon {
     /** Whether this card has the algorithm: a constant of Signature, KeyBuilder (type) or MessageDigest. */
@@ -9,6 +11,12 @@ public class Silicon {
 
     /** Called before each key generation; may throw a CryptoException. */
     public void generatingKey() {
+    }
+
+    /** Makes the pair's keys: new ones, or those that a test has ready. */
+    public void generate(KeyPair pair) {
+        generatingKey();
+        pair.genKeyPair();
     }
 
     /** What the applet gets instead of this signature (DER for ECDSA) of these bytes. */

@@ -15,12 +15,13 @@ public final class SimCard {
     private static final byte PROTOCOL_CONTACT = 0x01;
 
     private final CardRuntime runtime = new CardRuntime();
+    private final CardLoader loader;
     private final Applet applet;
 
     private SimCard(String appletClass, byte[] name, byte[] parameters, Silicon silicon) throws ClassNotFoundException {
         runtime.silicon = silicon;
-        String packageName = appletClass.substring(0, appletClass.lastIndexOf('.'));
-        Class<? extends Applet> type = new CardLoader(packageName).loadClass(appletClass).asSubclass(Applet.class);
+        loader = new CardLoader(appletClass.substring(0, appletClass.lastIndexOf('.')));
+        Class<? extends Applet> type = loader.loadPackage(appletClass).asSubclass(Applet.class);
         applet = runtime.install(new AID(name, (short) 0, (byte) name.length), type, installData(name, parameters));
         powerUp();
         contactless(true);
@@ -32,6 +33,7 @@ public final class SimCard {
      * @param appletClass found on the class path, loaded afresh for this card together with its whole package
      * @param parameters the applet data of the installation, without the lengths around it
      * @throws ClassNotFoundException when the applet was not compiled
+     * @throws LinkageError when it could write to persistent memory in a way that the simulator does not know
      */
     public static SimCard install(String appletClass, byte[] name, byte[] parameters) throws ClassNotFoundException {
         return install(appletClass, name, parameters, new Silicon());
@@ -82,12 +84,12 @@ public final class SimCard {
 
     /** The persistent memory as bytes, keys included: keep it as you keep a key. */
     public synchronized byte[] image() {
-        return Image.save(applet, this::isTransient);
+        return Image.save(applet, loader.classes(), this::isTransient);
     }
 
     /** Puts back what {@link #image} gave, on a card with the same applet, and powers it up. */
     public synchronized void restore(byte[] image) throws IOException {
-        Image.load(applet, image, this::isTransient);
+        Image.load(applet, loader.classes(), image, this::isTransient);
         powerUp();
     }
 

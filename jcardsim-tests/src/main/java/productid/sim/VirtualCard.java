@@ -27,6 +27,9 @@ public final class VirtualCard {
         } catch (ClassNotFoundException e) {
             fail(1, "the applet is not compiled (no class " + APPLET + ")\n"
                     + "it is compiled from applet/ and found on the class path\nrun: make build");
+        } catch (LinkageError e) {
+            fail(1, e.getMessage() + "\nthe simulator cannot follow what such an applet writes\n"
+                    + "keep to the calls listed in productid.sim.Api, or add the call there");
         } catch (IOException e) {
             fail(1, e.getMessage() + "\nthe state or trace file cannot be used as it is\n"
                     + "move it away to start with a new card, or give another file");

@@ -68,6 +68,24 @@ class MemoryTest {
         assertEquals("9000", send(Ledger.INS_PAIR, 2), "the buffer is free again");
     }
 
+    /** Six writes of 11 bytes in all, with 4 bytes beside each. */
+    @Test
+    void theCommitBufferIsAsLargeAsTheCardsAndCounted() {
+        int needed = 11 + 6 * 4;
+        assertTrue(card.memory().largestCommit() >= needed);
+        card.memory().commitCapacity(needed - 1);
+        assertEquals("6f00", send(Ledger.INS_PAIR, 2));
+        assertEquals(ALL_ONE, halves());
+        card.memory().commitCapacity(needed);
+        assertEquals("9000", send(Ledger.INS_PAIR, 2));
+        assertEquals(ALL_TWO, halves());
+        assertEquals(needed, card.memory().largestCommit());
+        assertEquals("%04x".formatted(needed), send(Ledger.INS_CAPACITY, 0).substring(0, 4), "the applet is told");
+        card.memory().commitCapacity(31);
+        assertEquals("6f00", send(Ledger.INS_COPY, 2), "an atomic copy of 32 bytes needs it too");
+        assertEquals("0000", block());
+    }
+
     @Test
     void tornAnywhereATransactionHappensWhollyOrNotAtAll() throws IOException {
         Set<String> seen = new TreeSet<>();
@@ -100,11 +118,6 @@ class MemoryTest {
         select();
         assertNotEquals("0202", block());
         assertEquals(ALL_ONE, halves());
-    }
-
-    @Test
-    void aKeyGenerationCanTearBeforeWithinAndAfter() throws IOException {
-        assertEquals(3, sweep(Ledger.INS_KEY, () -> { }));
     }
 
     @Test
@@ -191,26 +204,7 @@ class MemoryTest {
 
     /** Tears the command at each point, lets look at what is left, and returns how many points there were. */
     private int sweep(byte instruction, Runnable look) throws IOException {
-        byte[] image = card.image();
-        for (int point = 0; ; point++) {
-            card.restore(image);
-            select();
-            card.memory().tearAt(point);
-            boolean torn = false;
-            try {
-                send(instruction, 2);
-            } catch (PowerLost e) {
-                torn = true;
-            }
-            int points = card.memory().points();
-            card.memory().watch();
-            card.powerUp();
-            select();
-            look.run();
-            if (!torn) {
-                return points;
-            }
-        }
+        return Sweep.run(card, () -> send(instruction, 2), this::select, look);
     }
 
     private byte[] halvesArray() {

@@ -27,6 +27,7 @@ public final class Ledger extends Applet {
     public static final byte INS_KEY = 0x1A;
     public static final byte INS_TRANSIENT = 0x1B;
     public static final byte INS_RANDOM = 0x1C;
+    public static final byte INS_CAPACITY = 0x1D;
     public static final byte INS_READ = 0x20;
 
     private final byte[] halves = new byte[2];
@@ -73,6 +74,10 @@ public final class Ledger extends Applet {
             case INS_TRANSIENT -> {
                 session[0] = value;
                 power[0] = value;
+            }
+            case INS_CAPACITY -> {
+                Util.setShort(buffer, (short) 0, JCSystem.getMaxCommitCapacity());
+                apdu.setOutgoingAndSend((short) 0, (short) 2);
             }
             case INS_READ -> read(apdu);
             default -> ISOException.throwIt(ISO7816.SW_INS_NOT_SUPPORTED);
