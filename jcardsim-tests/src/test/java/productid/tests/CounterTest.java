@@ -158,6 +158,44 @@ class CounterTest {
     }
 
     @Test
+    void aMemoryThatTakesNothingIsTriedOnceRoundTheRing() {
+        Card card = Card.installed().locked();
+        plant(card, 21);
+        for (int cell = 0; cell < SLOTS * SLOT; cell++) {
+            card.sim.memory().wearOut(card.ring(), cell);
+        }
+        card.sim.memory().watch();
+        card.select();
+        card.ok(Card.SELECT_NDEF);
+        card.refuses("6581", "00B0000002");
+        assertEquals(SLOTS * 2, card.sim.memory().points(), "eight writes, a tear point before and after each");
+        assertEquals(21, card.counter());
+    }
+
+    @Test
+    void aWornCellIsNoReasonToPassCounterMax() {
+        Card card = Card.withCounterMax(3).locked();
+        assertEquals(1, tapNumber(card));
+        assertEquals(2, tapNumber(card));
+        wearOut(card, 3);
+        card.select();
+        card.ok(Card.SELECT_NDEF);
+        card.refuses("6581", "00B0000002");
+        assertEquals(2, card.counter());
+    }
+
+    @Test
+    void withoutNumberZeroThereIsNoKey() {
+        Card card = Card.installed();
+        wearOut(card, 0);
+        card.refuses("6581", Card.GENERATE);
+        assertEquals(0, card.info().state());
+        card.sim.memory().renew();
+        card.ok(Card.GENERATE);
+        assertEquals(0, card.counter());
+    }
+
+    @Test
     void neverTwiceTheSameNumberOverWornCells() {
         Card card = Card.installed().locked();
         List<Long> numbers = new ArrayList<>();
