@@ -1,8 +1,6 @@
 package card_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -89,29 +87,6 @@ func TestKeyMustBelongToTheID(t *testing.T) {
 	assert.ErrorIs(t, err, tap.ErrWrongKey)
 }
 
-func TestItemsInParts(t *testing.T) {
-	c := cardtest.NewLocked("card")
-	item := bytes.Repeat([]byte("x"), 259) // what an RSA key is long
-	parts := 0
-	c.After = func(command apdu.Command, answer []byte) ([]byte, error) {
-		if command.CLA != 0x80 || command.INS != 0x21 {
-			return answer, nil
-		}
-		parts++
-		start := 240 * int(command.P1)
-		data := binary.BigEndian.AppendUint16(nil, uint16(len(item)))
-		return append(append(data, item[start:min(start+240, len(item))]...), 0x90, 0x00), nil
-	}
-	_, err := open(t, c).Key()
-	assert.ErrorIs(t, err, tap.ErrMalformed, "it is no P-256 key")
-	assert.Equal(t, 2, parts)
-
-	item = append(item, 'x')
-	_, err = open(t, c).Key()
-	assert.ErrorIs(t, err, card.ErrMalformed, "longer than any item")
-	assert.Equal(t, 3, parts)
-}
-
 func TestTemplateOfAnImitationIsRefused(t *testing.T) {
 	c := liar(0x21, func([]byte) []byte { return []byte("\x00\x07http://") })
 	_, err := open(t, c).Template()
@@ -168,7 +143,7 @@ func TestSelectionLostByAResetIsAState(t *testing.T) {
 func known(err error) bool {
 	for _, want := range []error{
 		card.ErrNotOurs, card.ErrVersion, card.ErrState, card.ErrAbsent, card.ErrContactOnly, card.ErrAlgorithm, card.ErrRefused,
-		card.ErrMemory, card.ErrMalformed, tap.ErrWrongKey, errGone,
+		card.ErrMemory, card.ErrTooLong, card.ErrMalformed, tap.ErrWrongKey, errGone,
 	} {
 		if errors.Is(err, want) {
 			return true
