@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -69,7 +70,12 @@ func (g *tag) Transmit(b []byte) ([]byte, error) {
 }
 
 func TestReadOneCountForOneSelection(t *testing.T) {
-	card := cardtest.NewLocked("card")
+	readsOneCount(t, cardtest.NewLocked("card"), 232)
+	readsOneCount(t, cardtest.NewLockedRSA("card"), 491)
+}
+
+func readsOneCount(t *testing.T, card *cardtest.Card, fileSize int) {
+	t.Helper()
 	for counter := uint32(1); counter <= 3; counter++ {
 		message, err := t4t.Read(card)
 		require.NoError(t, err)
@@ -81,8 +87,49 @@ func TestReadOneCountForOneSelection(t *testing.T) {
 		assert.NoError(t, u.Verify(card.Soft.Key()))
 		container, err := t4t.ParseContainer(message.CC)
 		require.NoError(t, err)
-		assert.Equal(t, t4t.Container{MaxRead: 246, MaxWrite: 246, File: 0xE104, FileSize: 232, ReadOnly: true}, container)
+		assert.Equal(t, t4t.Container{MaxRead: 246, MaxWrite: 246, File: 0xE104, FileSize: fileSize, ReadOnly: true}, container)
 	}
+}
+
+// sizes notes how much each READ BINARY of a file with messages asks for.
+func sizes(card *cardtest.Card) *[]int {
+	var asked []int
+	card.Before = func(c apdu.Command) error {
+		if c.INS == apdu.InsReadBinary {
+			asked = append(asked, c.Ne)
+		}
+		return nil
+	}
+	return &asked
+}
+
+func TestReadOfALongRecordTakesTwoChunks(t *testing.T) {
+	card := cardtest.NewLockedRSA("card")
+	asked := sizes(card)
+	message, err := t4t.Read(card)
+	require.NoError(t, err)
+	assert.Equal(t, []byte("\xC1\x01\x00\x00"), message.NDEF[:4], "a long record")
+	assert.Equal(t, []int{15, 2, 246, len(message.NDEF) - 246}, *asked)
+}
+
+func TestReadOfALongRecordInShortAnswers(t *testing.T) {
+	card := cardtest.NewLockedRSA("card")
+	asked := sizes(card)
+	card.After = func(c apdu.Command, answer []byte) ([]byte, error) {
+		if c.INS == apdu.InsReadBinary && c.Ne > 0x3B {
+			return []byte{0x6F, 0x00}, nil
+		}
+		return answer, nil
+	}
+	message, err := t4t.Read(card)
+	require.NoError(t, err)
+	text, err := ndef.ParseURI(message.NDEF)
+	require.NoError(t, err)
+	u, err := tap.Parse(text)
+	require.NoError(t, err)
+	assert.NoError(t, u.Verify(card.Soft.Key()))
+	assert.Equal(t, uint32(1), card.Soft.Counter)
+	assert.Equal(t, []int{15, 2, 246, 48, 48, 48, 48, 48, 48, 48, 48, len(message.NDEF) - 8*48}, *asked)
 }
 
 func TestReadFallsBackToShortAnswersInTheSameSelection(t *testing.T) {
@@ -183,9 +230,19 @@ func TestReadPassesOnThatTheCardIsGoneAtEachCommand(t *testing.T) {
 	}
 }
 
+// long is a tag with a message in a long record, as an RSA card has it.
+func long() *tag {
+	message, err := ndef.EncodeURI("https://tap.example.com/" + strings.Repeat("m", 460))
+	if err != nil {
+		panic(err)
+	}
+	return &tag{cc: unhex("000f2000f600f60406e10401eb00ff"), file: append([]byte{byte(len(message) >> 8), byte(len(message))}, message...)}
+}
+
 func FuzzRead(f *testing.F) {
 	g := good()
 	f.Add(g.cc, g.file, 0)
+	f.Add(long().cc, long().file, 0)
 	f.Add(g.cc, []byte{0, 0}, 7)
 	f.Fuzz(func(t *testing.T, cc, file []byte, most int) {
 		g := &tag{cc: cc, file: file, most: most & 0xFF}

@@ -20,10 +20,14 @@ type onReader struct{ *cardtest.Card }
 
 func (r onReader) Reset() error { r.Card.Reset(); return nil }
 
-// locked returns a card with this MaxRead that serves taps.
+// locked returns a P-256 card with this MaxRead that serves taps.
 func locked(t testing.TB, maxRead uint16) *cardtest.Card {
 	t.Helper()
-	c := cardtest.NewLocked("card")
+	return withMaxRead(t, cardtest.NewLocked("card"), maxRead)
+}
+
+func withMaxRead(t testing.TB, c *cardtest.Card, maxRead uint16) *cardtest.Card {
+	t.Helper()
 	c.State = cardtest.Keyed
 	client, err := card.Open(c)
 	require.NoError(t, err)
@@ -43,10 +47,13 @@ func scripts(t testing.TB) []string {
 func TestEveryReaderGetsItsMessage(t *testing.T) {
 	for _, file := range scripts(t) {
 		for _, maxRead := range []uint16{card.DefaultMaxRead, card.OldReaderMaxRead} {
-			script, err := os.Open(file)
-			require.NoError(t, err)
-			assert.NoError(t, apduscript.Run(onReader{locked(t, maxRead)}, script), "%s, MLe %d", file, maxRead)
-			require.NoError(t, script.Close())
+			for _, c := range []*cardtest.Card{cardtest.NewLocked("card"), cardtest.NewLockedRSA("card")} {
+				script, err := os.Open(file)
+				require.NoError(t, err)
+				err = apduscript.Run(onReader{withMaxRead(t, c, maxRead)}, script)
+				assert.NoError(t, err, "%s, %v, MLe %d", file, c.Soft.Key().Algorithm(), maxRead)
+				require.NoError(t, script.Close())
+			}
 		}
 	}
 }
