@@ -12,16 +12,18 @@ import (
 )
 
 func (a *app) cardList() *cobra.Command {
+	var only articleFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the cards that the ledger knows",
 		Long: `Lists the cards of all issuers on the ledger, or with --issuer those of one. Two issuers may have one name: in JSON each
-card names its issuer by the channel. With --server a service lists those that the API key may read.`,
+card names its issuer by the channel. A GTIN finds its cards in any of its lengths. With --server a service lists those that the API key may read.`,
 		Example: `  productid card list --issuer "Bell GmbH"
+  productid card list --gtin 9520123456788 --lot L-2026-11
   productid card list --server https://tap.example.com --api-key-file key`,
 		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.flags.server != "" {
-				return a.remoteCards(c.Context())
+				return a.remoteCards(c.Context(), only)
 			}
 			h, err := a.openHouse(c.Context(), existing)
 			if err != nil {
@@ -37,13 +39,14 @@ card names its issuer by the channel. With --server a service lists those that t
 				if err != nil {
 					return err
 				}
-				if _, meant := issuers[card.Issuer]; meant {
+				if _, meant := issuers[card.Issuer]; meant && only.wants(card) {
 					cards = append(cards, card)
 				}
 			}
 			return a.listCards(cards, issuers)
 		},
 	}
+	only.declare(c.Flags())
 	a.declareServer(c)
 	return c
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/station"
 	"github.com/productid/productid/pkg/card"
-	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -40,6 +39,13 @@ func (f *orderFlags) declare(flags *pflag.FlagSet) {
 func (f *orderFlags) parse() (station.Order, error) {
 	o := f.order
 	var err error
+	if o.GTIN != "" {
+		gtin, err := readGTIN("gtin", o.GTIN)
+		if err != nil {
+			return o, err
+		}
+		o.GTIN = string(gtin)
+	}
 	if o.Template, err = f.leadsTo(&o); err != nil {
 		return o, err
 	}
@@ -75,11 +81,11 @@ func (f *orderFlags) leadsTo(o *station.Order) (tap.Template, error) {
 		}
 		return t, nil
 	}
-	gtin, err := gs1.ParseGTIN(f.gs1)
+	gtin, err := readGTIN("gs1", f.gs1)
 	if err != nil {
-		return refuse(err.Error())
+		return tap.Template{}, err
 	}
-	if o.GTIN != "" && o.GTIN != f.gs1 && o.GTIN != string(gtin) {
+	if o.GTIN != "" && o.GTIN != string(gtin) {
 		return refuse("--gs1 and --gtin name two articles")
 	}
 	o.GTIN = string(gtin)

@@ -148,7 +148,7 @@ func (a *app) remoteIssuers(ctx context.Context, s *client.Client) (map[channel.
 }
 
 // remoteCards lists the cards that a service shows to the key.
-func (a *app) remoteCards(ctx context.Context) error {
+func (a *app) remoteCards(ctx context.Context, only articleFlags) error {
 	s, err := a.service()
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (a *app) remoteCards(ctx context.Context) error {
 	}
 	var cards []record.Card
 	for cursor := ""; ; {
-		page, err := s.Cards(ctx, client.CardSearch{Cursor: cursor, Limit: wire.MaxPage})
+		page, err := s.Cards(ctx, client.CardSearch{GTIN: only.gtin, Lot: only.lot, Serial: only.serial, Cursor: cursor, Limit: wire.MaxPage})
 		if err != nil {
 			return fmt.Errorf("asking %s for cards: %w", a.flags.server, err)
 		}

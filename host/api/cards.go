@@ -120,8 +120,8 @@ func (a *API) evidence(ctx context.Context, e ledger.Entry) (wire.Evidence, erro
 
 type listCardsInput struct {
 	Issuer channel.ID `query:"issuer" pattern:"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$" doc:"Only this issuer's."`
-	Query  string     `query:"q" minLength:"1" maxLength:"100" doc:"Only the card with this id, or those with this GTIN, lot or serial."`
-	GTIN   string     `query:"gtin" minLength:"1" maxLength:"14" doc:"Only cards of this product."`
+	Query  string     `query:"q" minLength:"1" maxLength:"100" doc:"Only the card with this id, or those with this GTIN, in any of its lengths, lot or serial."`
+	GTIN   string     `query:"gtin" minLength:"1" maxLength:"14" doc:"Only cards of this product, in any of its lengths: 8, 12, 13 or 14 digits."`
 	Lot    string     `query:"lot" minLength:"1" maxLength:"100"`
 	Serial string     `query:"serial" minLength:"1" maxLength:"100"`
 	State  string     `query:"state" enum:"registered,in_service,completed,revoked,moved,lost" doc:"Only cards in this state."`

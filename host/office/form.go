@@ -44,7 +44,7 @@ func (v *visit) typed(names ...string) form {
 // invalid notes what package product found wrong, and reports whether that is what err is.
 func (v *visit) invalid(f form, err error) bool {
 	if bad, ok := errors.AsType[*product.Invalid](err); ok {
-		f.Problems[bad.Field] = v.words.T("office.invalid." + string(bad.Reason))
+		f.Problems[bad.Field] = v.words.T("office.invalid."+string(bad.Reason), bad.Should)
 		return true
 	}
 	if bad, ok := errors.AsType[*product.BadPicture](err); ok {

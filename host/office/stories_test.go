@@ -237,6 +237,8 @@ func TestProductsWithPictures(t *testing.T) {
 	assert.Nil(t, after.Picture)
 	taken := b.post(path, url.Values{"name": {"Chianti"}, "gtin": {"9506000134352"}})
 	assert.Contains(t, taken.Body.String(), "Another product has this GTIN.")
+	mistyped := b.post(path, url.Values{"name": {"Chianti"}, "gtin": {"9506000134353"}})
+	assert.Contains(t, mistyped.Body.String(), "the last one should be 2.")
 	card := w.in("/cards/" + w.bell.cards[1].ID().String())
 	assert.Contains(t, b.follow(card+"/product", url.Values{"product": {made.ID}}).Body.String(), "<dd>Chianti</dd>")
 	assert.Equal(t, http.StatusNotFound, b.post(card+"/product", url.Values{"product": {"nothing"}}).Code)

@@ -1,6 +1,7 @@
 package product
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/mail"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/productid/productid/pkg/gs1"
 )
 
 // Limits, in characters where nothing else is said.
@@ -32,7 +35,8 @@ const (
 	BadText   Reason = "bad_text"   // not UTF-8, or with control characters
 	BadURL    Reason = "bad_url"    // no absolute https address
 	OtherHost Reason = "other_host" // an address on a host that the issuer did not name
-	BadGTIN   Reason = "bad_gtin"   // not 8, 12, 13 or 14 digits, or the last is not the check digit
+	BadGTIN   Reason = "bad_gtin"   // not 8, 12, 13 or 14 digits
+	BadDigit  Reason = "bad_digit"  // a GTIN whose last digit does not check the others
 	BadHost   Reason = "bad_host"
 	BadReach  Reason = "bad_reach" // neither https address, nor mail address, nor telephone number
 	BadLang   Reason = "bad_language"
@@ -43,11 +47,14 @@ const (
 type Invalid struct {
 	Field  string // name, website, support, hosts, gtin, text, url
 	Reason Reason
+	Should string // with BadDigit: the digit that should stand there
 }
 
 func (i *Invalid) Error() string {
 	return fmt.Sprintf("%s of a product or issuer: %s", i.Field, i.Reason)
 }
+
+func invalid(field string, r Reason) *Invalid { return &Invalid{Field: field, Reason: r} }
 
 // check returns the first Invalid.
 func (f Face) check(local bool) error {
@@ -56,18 +63,18 @@ func (f Face) check(local bool) error {
 	}
 	if f.Website != "" {
 		if err := CheckURL(f.Website, local); err != nil {
-			return &Invalid{"website", BadURL}
+			return invalid("website", BadURL)
 		}
 	}
 	if f.Support != "" && Reach(f.Support) == "" {
-		return &Invalid{"support", BadReach}
+		return invalid("support", BadReach)
 	}
 	if len(f.Hosts) > MaxHosts {
-		return &Invalid{"hosts", TooMany}
+		return invalid("hosts", TooMany)
 	}
 	for _, host := range f.Hosts {
 		if !isHost(host) {
-			return &Invalid{"hosts", BadHost}
+			return invalid("hosts", BadHost)
 		}
 	}
 	return nil
@@ -81,27 +88,27 @@ func (f Face) Allows(address string) bool {
 
 func (p Product) check(local bool) error {
 	if p.Name == "" {
-		return &Invalid{"name", Missing}
+		return invalid("name", Missing)
 	}
 	if err := checkText("name", p.Name, MaxName, false); err != nil {
 		return err
 	}
 	if len(p.Text) > MaxLanguages {
-		return &Invalid{"text", TooMany}
+		return invalid("text", TooMany)
 	}
 	for _, lang := range slices.Sorted(maps.Keys(p.Text)) {
 		if !language.MatchString(lang) {
-			return &Invalid{"text", BadLang}
+			return invalid("text", BadLang)
 		}
 		if err := checkText("text", p.Text[lang], MaxText, true); err != nil {
 			return err
 		}
 	}
-	if _, ok := fullGTIN(p.GTIN); p.GTIN != "" && !ok {
-		return &Invalid{"gtin", BadGTIN}
+	if err := checkGTIN(p.GTIN); err != nil {
+		return err
 	}
 	if p.URL != "" && CheckURL(p.URL, local) != nil {
-		return &Invalid{"url", BadURL}
+		return invalid("url", BadURL)
 	}
 	return nil
 }
@@ -111,15 +118,15 @@ var language = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$`)
 // checkText refuses what is too long, and characters that say nothing or turn the reading direction of what stands beside them.
 func checkText(field, text string, limit int, lines bool) error {
 	if len(text) > utf8.UTFMax*limit || utf8.RuneCountInString(text) > limit {
-		return &Invalid{field, TooLong}
+		return invalid(field, TooLong)
 	}
 	if !utf8.ValidString(text) {
-		return &Invalid{field, BadText}
+		return invalid(field, BadText)
 	}
 	for _, r := range text {
 		line := lines && (r == '\n' || r == '\r')
 		if unicode.IsControl(r) && !line || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\uffff' {
-			return &Invalid{field, BadText}
+			return invalid(field, BadText)
 		}
 	}
 	return nil
@@ -128,7 +135,7 @@ func checkText(field, text string, limit int, lines bool) error {
 // CheckURL refuses what is not an absolute https address of at most MaxURL bytes without user name: nothing else may stand in a
 // link that people follow. With local it also takes http addresses of this machine. The error is *Invalid.
 func CheckURL(text string, local bool) error {
-	bad := &Invalid{"url", BadURL}
+	bad := invalid("url", BadURL)
 	if len(text) > MaxURL || checkText("url", text, MaxURL, false) != nil || strings.ContainsAny(text, " \\") {
 		return bad
 	}
@@ -175,23 +182,14 @@ func digit(r rune) rune {
 	return r
 }
 
-// fullGTIN returns a GTIN in its form of 14 digits; false when the text is none: GS1 General Specifications, 7.9 for the check
-// digit.
-func fullGTIN(text string) (string, bool) {
-	if n := len(text); n != 8 && n != 12 && n != 13 && n != 14 {
-		return "", false
+// checkGTIN lets a GTIN in any of its lengths pass, and none at all.
+func checkGTIN(text string) error {
+	_, err := gs1.ParseGTIN(text)
+	if wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err); mistyped {
+		return &Invalid{"gtin", BadDigit, string(wrong.Want)}
 	}
-	full := strings.Repeat("0", 14-len(text)) + text
-	sum := 0
-	for i, r := range []byte(full) {
-		if r < '0' || r > '9' {
-			return "", false
-		}
-		weight := 3
-		if i%2 == 1 {
-			weight = 1
-		}
-		sum += weight * int(r-'0')
+	if text != "" && err != nil {
+		return invalid("gtin", BadGTIN)
 	}
-	return full, sum%10 == 0
+	return nil
 }

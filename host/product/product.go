@@ -68,7 +68,7 @@ type Face struct {
 type Product struct {
 	ID      string // made by Put
 	Issuer  channel.ID
-	GTIN    string            // 8, 12, 13 or 14 digits, or ""
+	GTIN    string            // 8, 12, 13 or 14 digits, kept with 14; or ""
 	Name    string            // 1 to MaxName characters
 	Text    map[string]string // a description of up to MaxText characters by language, such as "en"
 	Picture *Image            // nil when there is none

@@ -18,6 +18,7 @@ import (
 	"github.com/productid/productid/host/product"
 	"github.com/productid/productid/host/store/storetest"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -115,6 +116,15 @@ func TestProductsBelongToTheirIssuer(t *testing.T) {
 		require.ErrorIs(t, err, product.ErrTaken)
 		_, err = w.Put(t.Context(), product.Product{Issuer: rival, GTIN: "09506000134352", Name: "Theirs"})
 		require.NoError(t, err, "GTINs are each issuer's own affair")
+		both, err := w.ByGTIN(t.Context(), "09506000134352")
+		require.NoError(t, err)
+		require.Len(t, both, 2)
+		assert.ElementsMatch(t, []string{"Olio", "Theirs"}, []string{both[0].Name, both[1].Name})
+		for _, none := range []gs1.GTIN{"", "09520123456788", "9506000134352"} {
+			found, err := w.ByGTIN(t.Context(), none)
+			require.NoError(t, err)
+			assert.Empty(t, found, none)
+		}
 
 		oil.Name, oil.Picture = "Olio nuovo", nil
 		_, err = w.Put(t.Context(), oil)
@@ -207,7 +217,7 @@ func TestWhatCannotBeShownIsRefused(t *testing.T) {
 		{product.Product{Name: "a\xffb"}, "name", product.BadText},
 		{product.Product{Name: "a", Text: map[string]string{"english!": ""}}, "text", product.BadLang},
 		{product.Product{Name: "a", Text: map[string]string{"en": strings.Repeat("x", product.MaxText+1)}}, "text", product.TooLong},
-		{product.Product{Name: "a", GTIN: "9506000134353"}, "gtin", product.BadGTIN},
+		{product.Product{Name: "a", GTIN: "９506000134352"}, "gtin", product.BadGTIN},
 		{product.Product{Name: "a", GTIN: "950600013435x"}, "gtin", product.BadGTIN},
 		{product.Product{Name: "a", GTIN: "95060001343"}, "gtin", product.BadGTIN},
 		{product.Product{Name: "a", URL: "http://localhost/"}, "url", product.BadURL},
@@ -218,6 +228,9 @@ func TestWhatCannotBeShownIsRefused(t *testing.T) {
 		require.True(t, ok, "%+v: %v", row.put, err)
 		assert.Equal(t, product.Invalid{Field: row.field, Reason: row.why}, *invalid)
 	}
+	_, err := w.Put(t.Context(), product.Product{Issuer: acme, Name: "a", GTIN: "9506000134353"})
+	invalid, _ := errors.AsType[*product.Invalid](err)
+	assert.Equal(t, &product.Invalid{Field: "gtin", Reason: product.BadDigit, Should: "2"}, invalid)
 	for _, row := range []struct {
 		face  product.Face
 		field string

@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 )
 
@@ -80,7 +81,16 @@ func (p *Products) PutFace(ctx context.Context, f Face) error {
 
 // Products returns an issuer's products by name.
 func (p *Products) Products(ctx context.Context, issuer channel.ID) ([]Product, error) {
-	rows, err := p.db.Read().QueryContext(ctx, selectProducts+"p.issuer = $1 ORDER BY p.name, p.id", issuer[:])
+	return p.list(ctx, "p.issuer = $1 ORDER BY p.name, p.id", issuer[:])
+}
+
+// ByGTIN returns the products of all issuers that have this number, at most one of each, in the order of the issuers' ids.
+func (p *Products) ByGTIN(ctx context.Context, gtin gs1.GTIN) ([]Product, error) {
+	return p.list(ctx, "p.gtin = $1 AND p.gtin <> '' ORDER BY p.issuer", string(gtin))
+}
+
+func (p *Products) list(ctx context.Context, where string, args ...any) ([]Product, error) {
+	rows, err := p.db.Read().QueryContext(ctx, selectProducts+where, args...)
 	if err != nil {
 		return nil, told("reading products", err)
 	}
@@ -112,9 +122,8 @@ func (p *Products) Of(ctx context.Context, card record.Card) (Product, bool, err
 		return Product{}, false, err
 	}
 	product, err := p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.id = $2", card.Issuer[:], id)
-	gtin, ok := fullGTIN(card.GTIN)
-	if errors.Is(err, ErrUnknown) && ok {
-		product, err = p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.gtin = $2", card.Issuer[:], gtin)
+	if gtin, bad := gs1.ParseGTIN(card.GTIN); errors.Is(err, ErrUnknown) && bad == nil {
+		product, err = p.one(ctx, p.db.Read(), "p.issuer = $1 AND p.gtin = $2", card.Issuer[:], string(gtin))
 	}
 	if errors.Is(err, ErrUnknown) {
 		return Product{}, false, nil
@@ -128,7 +137,9 @@ func (p *Products) Put(ctx context.Context, product Product) (Product, error) {
 	if err := product.check(p.o.AllowLocal); err != nil {
 		return Product{}, err
 	}
-	product.GTIN, _ = fullGTIN(product.GTIN)
+	if gtin, err := gs1.ParseGTIN(product.GTIN); err == nil {
+		product.GTIN = string(gtin)
+	}
 	texts, err := json.Marshal(product.Text)
 	if err != nil {
 		return Product{}, err

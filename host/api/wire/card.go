@@ -21,7 +21,7 @@ type Card struct {
 	Prefix     string       `json:"prefix" doc:"Its tap URLs up to the card id."`
 	Middle     string       `json:"middle" doc:"Its tap URLs between card id and counter."`
 	Subject    string       `json:"subject,omitempty" doc:"What it is the card of: product, place, event, device or actuator." example:"product"`
-	GTIN       string       `json:"gtin,omitempty" doc:"GS1 number of the product."`
+	GTIN       string       `json:"gtin,omitempty" doc:"GS1 number of the product (GTIN). Cards that were registered since it is checked have 14 digits, older ones any text."`
 	Lot        string       `json:"lot,omitempty"`
 	Serial     string       `json:"serial,omitempty"`
 	Registered Ref          `json:"registered" doc:"Where the ledger says that the card exists."`
