@@ -73,9 +73,13 @@ final class Image {
             throw new IOException("not a card's memory");
         }
         Image image = new Image(root, isTransient);
-        image.read(root, in);
-        for (Field field : statics(classes)) {
-            image.readField(field, null, in);
+        try {
+            image.read(root, in);
+            for (Field field : statics(classes)) {
+                image.readField(field, null, in);
+            }
+        } catch (IllegalArgumentException | ClassCastException | NullPointerException e) {
+            throw new IOException("memory of another version of the applet", e);
         }
         if (in.read() >= 0) {
             throw damaged();

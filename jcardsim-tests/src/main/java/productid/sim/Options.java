@@ -18,7 +18,9 @@ final class Options {
               --trace FILE        write the commands and answers as text (further cards: FILE.2, ...)
               --install HEX       installation parameters: algorithm mask, flags, counterMax
               --tear N            lose power in the N-th persistent write from now on
-              --drop-response N   lose the N-th answer from now on, and power with it""";
+              --drop-response N   lose the N-th answer from now on, and power with it
+              --reader acr122u    put a reader with that one's limits between host and card
+              --commit-buffer N   a commit buffer of N bytes, 512 if not given""";
 
     final List<Endpoint> endpoints = new ArrayList<>();
     Path state;
@@ -26,6 +28,8 @@ final class Options {
     byte[] parameters = {};
     long tear;
     long drop;
+    Reader reader = Reader.PLAIN;
+    int commitBuffer = Memory.COMMIT_CAPACITY;
 
     /** Where a card is put: a socket to listen on, or a vpcd reader to connect to. */
     record Endpoint(boolean listens, InetSocketAddress address) {
@@ -56,8 +60,10 @@ final class Options {
             case "--state" -> state = Path.of(value);
             case "--trace" -> trace = Path.of(value);
             case "--install" -> parameters = HexFormat.of().parseHex(value);
-            case "--tear" -> tear = positive(name, value);
-            case "--drop-response" -> drop = positive(name, value);
+            case "--tear" -> tear = positive(name, value, 9);
+            case "--drop-response" -> drop = positive(name, value, 9);
+            case "--reader" -> reader = Reader.named(value);
+            case "--commit-buffer" -> commitBuffer = positive(name, value, 4);
             default -> throw new IllegalArgumentException("unknown option " + name);
         }
     }
@@ -80,11 +86,11 @@ final class Options {
         }
     }
 
-    private static long positive(String name, String value) {
-        if (!value.matches("[1-9][0-9]{0,8}")) {
-            throw new IllegalArgumentException(name + " counts from 1, not " + value);
+    private static int positive(String name, String value, int digits) {
+        if (!value.matches("[1-9][0-9]{0," + (digits - 1) + "}")) {
+            throw new IllegalArgumentException(name + " counts from 1, with at most " + digits + " digits, not " + value);
         }
-        return Long.parseLong(value);
+        return Integer.parseInt(value);
     }
 
     /** The file of one card among several. */

@@ -2,9 +2,11 @@ package productid.sim;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Runs virtual cards with our applet, one per endpoint, until it is killed. Prints {@code ready tcp HOST:PORT} or
@@ -40,9 +42,12 @@ public final class VirtualCard {
         List<Link> links = new ArrayList<>();
         for (Options.Endpoint endpoint : options.endpoints) {
             int number = links.size() + 1;
+            Path file = Options.of(options.state, number);
+            Optional<StateFile> state = file == null ? Optional.empty() : Optional.of(new StateFile(file));
             SimCard card = SimCard.install(APPLET, NAME, options.parameters);
+            card.memory().commitCapacity(options.commitBuffer);
             Trace trace = new Trace(Options.of(options.trace, number));
-            Slot slot = new Slot(card, Options.of(options.state, number), trace, options.drop);
+            Slot slot = new Slot(card, state, trace, options.reader, options.drop);
             if (options.tear > 0) {
                 card.memory().tearWrite(options.tear);
             }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Set;
 import java.util.TreeSet;
@@ -181,6 +182,24 @@ class MemoryTest {
         image[10] ^= 1;
         assertThrows(IOException.class, () -> card.restore(image));
         assertThrows(IOException.class, () -> card.restore(new byte[] {1, 2, 3}));
+    }
+
+    @Test
+    void anImageWithAnyByteChangedIsRefusedOrIsAnotherMemory() {
+        send(Ledger.INS_KEY, 0);
+        byte[] image = card.image();
+        int refused = 0;
+        for (int i = 0; i < image.length; i++) {
+            byte[] damaged = image.clone();
+            damaged[i] ^= (byte) (1 << i % 8);
+            try {
+                card.restore(damaged);
+            } catch (IOException e) {
+                refused++;
+            }
+        }
+        assertTrue(refused > 100, "refused " + refused + " of " + image.length);
+        assertThrows(IOException.class, () -> card.restore(Arrays.copyOf(image, image.length + 1)));
     }
 
     @ParameterizedTest
