@@ -11,6 +11,11 @@ pkg-config|pkg-config
 /usr/include/PCSC/winscard.h|libpcsclite-dev
 pcscd|pcscd
 /usr/lib/pcsc/drivers/serial/libifdvpcd.so|vsmartcard-vpcd
+opensc-tool|opensc
+scriptor|pcsc-tools
+unshare|util-linux
+zbarimg|zbar-tools
+/usr/lib/python3/dist-packages/smartcard/__init__.py|python3-pyscard
 javac|openjdk-17-jdk-headless
 ant|ant
 mvn|maven
@@ -91,7 +96,7 @@ if [ ! -f "$HOME/.m2/repository/com/klinec/jcardsim/$simulator/jcardsim-$simulat
   quietly mvn -B -Dstyle.color=never -f jcardsim-tests/pom.xml dependency:go-offline
 fi
 
-# What the website's and the API's tests use, in the user's cache: made by one run at a time, and whole when its marker is there.
+# What the website's, the API's and the tag's tests use, in the user's cache: made by one run at a time, and whole when its marker is there.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/productid
 mkdir -p "$cache"
 exec 9>"$cache/setup.lock"
@@ -105,6 +110,16 @@ if [ ! -f "$schemathesis/complete" ]; then
   quietly /usr/bin/python3 -m venv "$schemathesis"
   quietly "$schemathesis/bin/pip" install -q --disable-pip-version-check -r scripts/schemathesis.txt
   touch "$schemathesis/complete"
+fi
+
+# ndeflib reads our tags' messages, beside Debian's pyscard and cryptography.
+ndeflib=$cache/ndeflib-0.3.3
+if [ ! -f "$ndeflib/complete" ]; then
+  say "installing ndeflib for the tests of the tag"
+  rm -rf "$ndeflib"
+  quietly /usr/bin/python3 -m venv --system-site-packages "$ndeflib"
+  quietly "$ndeflib/bin/pip" install -q --disable-pip-version-check --require-hashes -r scripts/ndeflib.txt
+  touch "$ndeflib/complete"
 fi
 
 # axe-core looks at pages as people do who cannot see, or use no mouse. Its script travels in a Maven artifact.

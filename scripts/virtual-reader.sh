@@ -2,6 +2,10 @@
 # Puts a virtual card into a real PC/SC reader: pcscd with the vpcd driver, and our applet in the simulator behind it.
 # Prints `reader NAME` when the card is on the reader, then stays until its standard input closes or it gets SIGTERM, and ends
 # what it started. Arguments go to the virtual card (--state FILE, --trace FILE, ...). Exit code 3: pcscd cannot run here.
+#
+# With --private alone it starts an empty reader on a pcscd of its own, which no other program meets and which meets no other pcscd: in
+# a mount namespace, so that its socket lies elsewhere. It prints `socket PATH` (programs that are to use it have PATH in
+# PCSCLITE_CSOCK_NAME), `vpcd HOST:PORT` (where virtual-card.sh --vpcd puts a card into the reader) and `reader NAME`.
 set -euo pipefail
 scripts=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin
@@ -32,25 +36,70 @@ free_port() {
   done
 }
 
+# Stays until the standard input closes or something that was started ends.
+exec 8<&0
+stay() {
+  cat <&8 >/dev/null &
+  children+=($!)
+  wait -n
+  exit
+}
+
+# A pcscd in a mount namespace of its own is nobody else's.
+running() {
+  local pid theirs ours
+  ours=$(readlink /proc/self/ns/mnt)
+  for pid in $(pidof pcscd); do
+    theirs=$(readlink "/proc/$pid/ns/mnt") || theirs=$ours # of another user: the machine's
+    [ "$theirs" != "$ours" ] || return 0
+  done 2>/dev/null
+  return 1
+}
+
+configure() {
+  mkdir -p "$work/readers"
+  printf 'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x%04X\nLIBPATH %s\nCHANNELID 0x%04X\n' "$1" "$driver" "$1" >"$work/readers/vpcd"
+}
+
+# Starts pcscd, by way of the command given, and waits for its socket and for the driver's port.
+start() {
+  local socket=$1 port=$2
+  shift 2
+  configure "$port"
+  "$@" pcscd --foreground --config "$work/readers" >"$work/pcscd.log" 2>&1 &
+  children+=($!)
+  for _ in $(seq 100); do [ -S "$socket" ] && listening "$port" && return; sleep 0.05; done
+  cat "$work/pcscd.log" >&2
+  cannot "pcscd did not start"
+}
+
 command -v pcscd >/dev/null || cannot "pcscd is not installed"
 [ -e "$driver" ] || cannot "vsmartcard-vpcd is not installed"
 
-if pidof pcscd >/dev/null; then
+if [ "$*" = --private ]; then
+  apart=(unshare --mount)
+  "${apart[@]}" true 2>/dev/null || apart=(unshare --map-root-user --mount)
+  "${apart[@]}" true 2>/dev/null || cannot "this machine lets no mount namespace be made"
+  mkdir "$work/run"
+  chmod 755 "$work"
+  port=$(free_port)
+  # shellcheck disable=SC2016 # expands in the namespace
+  start "$work/run/pcscd.comm" "$port" "${apart[@]}" sh -c 'mkdir -p "$1" && mount --bind "$0" "$1" && shift && exec "$@"' "$work/run" "${socket%/*}"
+  printf 'socket %s\nvpcd 127.0.0.1:%s\nreader Virtual PCD 00 00\n' "$work/run/pcscd.comm" "$port"
+  stay
+fi
+
+if running; then
   port=$((0x8C7B)) # what Debian's vsmartcard-vpcd configures
   listening "$port" || cannot "another pcscd is running and has no virtual reader"
 else
   [ "$(id -u)" = 0 ] || cannot "pcscd is not running and only root can start it"
-  mkdir -p "${socket%/*}" "$work/readers"
-  port=$(free_port)
-  printf 'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x%04X\nLIBPATH %s\nCHANNELID 0x%04X\n' "$port" "$driver" "$port" >"$work/readers/vpcd"
+  mkdir -p "${socket%/*}"
   rm -f "$socket"
-  pcscd --foreground --config "$work/readers" >"$work/pcscd.log" 2>&1 &
-  children+=($!)
-  for _ in $(seq 100); do [ -S "$socket" ] && listening "$port" && break; sleep 0.05; done
-  [ -S "$socket" ] || { cat "$work/pcscd.log" >&2; cannot "pcscd did not start"; }
+  port=$(free_port)
+  start "$socket" "$port"
 fi
 
-exec 8<&0
 mkfifo "$work/card"
 "$scripts/virtual-card.sh" --vpcd "127.0.0.1:$port" "$@" >"$work/card" 8<&- &
 children+=($!)
@@ -58,6 +107,4 @@ read -r ready <"$work/card" || { echo "virtual reader: the virtual card did not 
 [ "${ready%% *}" = ready ] || { echo "virtual reader: $ready" >&2; exit 1; }
 echo "reader Virtual PCD 00 00"
 
-cat <&8 >/dev/null &
-children+=($!)
-wait -n
+stay

@@ -23,11 +23,20 @@ type sample struct {
 	tag    t4ttest.Tag
 }
 
-func profiled(t testing.TB, p card.Profile) *cardtest.Card {
-	t.Helper()
-	c := cardtest.NewLocked("card")
+// keyed returns a card with its key and the template of taptest, not locked yet.
+func keyed(c *cardtest.Card) *cardtest.Card {
 	c.State = cardtest.Keyed
-	client, err := card.Open(c)
+	return c
+}
+
+func exhausted(c *cardtest.Card) *cardtest.Card {
+	c.CounterMax = c.Soft.Counter
+	return c
+}
+
+func profiled(t testing.TB, c *cardtest.Card, p card.Profile) *cardtest.Card {
+	t.Helper()
+	client, err := card.Open(keyed(c))
 	require.NoError(t, err)
 	require.NoError(t, client.PutProfile(p))
 	require.NoError(t, client.Lock(c.Soft.ID()))
@@ -36,19 +45,26 @@ func profiled(t testing.TB, p card.Profile) *cardtest.Card {
 
 func samples(t testing.TB) map[string]sample {
 	t.Helper()
-	const size = 0xE8
-	keyed, exhausted := cardtest.NewLocked("card"), cardtest.NewLocked("card")
-	keyed.State = cardtest.Keyed
-	exhausted.CounterMax = exhausted.Soft.Counter
-	locked := cardtest.NewLocked("card")
-	return map[string]sample{
-		"installed":      {onReader{cardtest.New("card")}, t4ttest.Tag{Serves: t4ttest.Nothing, MaxRead: 246, FileSize: size}},
-		"keyed":          {onReader{keyed}, t4ttest.Tag{Serves: t4ttest.Rehearsals, MaxRead: 246, FileSize: size, Key: keyed.Soft.Key()}},
-		"locked":         {onReader{locked}, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 246, FileSize: size, Key: locked.Soft.Key()}},
-		"exhausted":      {onReader{exhausted}, t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 246, FileSize: size, Reason: tap.Exhausted}},
-		"challenge only": {onReader{profiled(t, card.Profile{ChallengeOnly: true, MaxRead: 246})}, t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 246, FileSize: size, Reason: tap.ChallengeOnly}},
-		"MLe 3B":         {onReader{profiled(t, card.Profile{MaxRead: 0x3B})}, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0x3B, FileSize: size, Key: locked.Soft.Key()}},
+	const short, long = 0xE8, 0x1EB // file sizes of a P-256 card and of an RSA card
+	p256, rsa := func() *cardtest.Card { return cardtest.NewLocked("card") }, func() *cardtest.Card { return cardtest.NewLockedRSA("card") }
+	challengeOnly, oldReader := card.Profile{ChallengeOnly: true, MaxRead: 0xF6}, card.Profile{MaxRead: 0x3B}
+	all := map[string]sample{}
+	put := func(name string, c *cardtest.Card, tag t4ttest.Tag) {
+		tag.Key = c.Soft.Key()
+		all[name] = sample{onReader{c}, tag}
 	}
+	put("installed", cardtest.New("card"), t4ttest.Tag{Serves: t4ttest.Nothing, MaxRead: 0xF6, FileSize: short})
+	put("keyed", keyed(p256()), t4ttest.Tag{Serves: t4ttest.Rehearsals, MaxRead: 0xF6, FileSize: short})
+	put("locked", p256(), t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: short})
+	put("exhausted", exhausted(p256()), t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: short, Reason: tap.Exhausted})
+	put("challenge only", profiled(t, p256(), challengeOnly), t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: short, Reason: tap.ChallengeOnly})
+	put("MLe 3B", profiled(t, p256(), oldReader), t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0x3B, FileSize: short})
+	put("RSA keyed", keyed(rsa()), t4ttest.Tag{Serves: t4ttest.Rehearsals, MaxRead: 0xF6, FileSize: long})
+	put("RSA locked", rsa(), t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: long})
+	put("RSA exhausted", exhausted(rsa()), t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: long, Reason: tap.Exhausted})
+	put("RSA challenge only", profiled(t, rsa(), challengeOnly), t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: long, Reason: tap.ChallengeOnly})
+	put("RSA MLe 3B", profiled(t, rsa(), oldReader), t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0x3B, FileSize: long})
+	return all
 }
 
 func TestSoftwareCardKeepsEveryRule(t *testing.T) {

@@ -1,0 +1,50 @@
+//go:build cgo && linux
+
+package pcsc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/productid/productid/pkg/card"
+	"github.com/productid/productid/pkg/t4t"
+	"github.com/productid/productid/pkg/t4t/t4ttest"
+	"github.com/productid/productid/pkg/tap"
+)
+
+func TestCardOnAReaderKeepsEveryRuleOfAType4Tag(t *testing.T) {
+	plain := card.Profile{MaxRead: card.DefaultMaxRead}
+	for name, row := range map[string]struct {
+		install   []string
+		algorithm tap.Algorithm // 0: no key is made
+		profile   card.Profile
+		tag       t4ttest.Tag
+	}{
+		"installed": {tag: t4ttest.Tag{Serves: t4ttest.Nothing, MaxRead: 0xF6, FileSize: 0xE8}},
+		"P-256":     {algorithm: tap.P256, profile: plain, tag: t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0xE8}},
+		"MLe 3B": {algorithm: tap.P256, profile: card.Profile{MaxRead: card.OldReaderMaxRead},
+			tag: t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0x3B, FileSize: 0xE8}},
+		"RSA-2048": {algorithm: tap.RSA2048, profile: plain, tag: t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0x1EB}},
+		"challenge only": {algorithm: tap.P256, profile: card.Profile{ChallengeOnly: true, MaxRead: card.DefaultMaxRead},
+			tag: t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: 0xE8, Reason: tap.ChallengeOnly}},
+		"exhausted": {install: []string{"--install", "010000000001"}, algorithm: tap.P256, profile: plain,
+			tag: t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: 0xE8, Reason: tap.Exhausted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			insert(t, row.install...)
+			c := open(t)
+			if row.algorithm != 0 {
+				row.tag.Key = makeCard(t, c, row.algorithm, row.profile)
+			}
+			if row.tag.Reason == tap.Exhausted {
+				_, err := t4t.Read(c)
+				require.NoError(t, err)
+			}
+			for _, result := range t4ttest.Run(c, row.tag) {
+				assert.NoError(t, result.Err, "%s: %s (%s)", result.Name, result.Text, result.Source)
+			}
+		})
+	}
+}
