@@ -32,9 +32,6 @@ func (c *Client) write(item byte, value []byte) error {
 	return err
 }
 
-// itemSignature is the signature of the challenge that was answered in this selection.
-const itemSignature = 0x05
-
 // maxItem is the longest item: an RSA-2048 key.
 const maxItem = 259
 

@@ -14,11 +14,12 @@ const (
 	insChallenge       = 0x30
 	insLock            = 0x40
 
-	itemPrefix  = 0x01
-	itemMiddle  = 0x02
-	itemProfile = 0x03
-	itemKey     = 0x04
-	partLength  = 0x00F0
+	itemPrefix    = 0x01
+	itemMiddle    = 0x02
+	itemProfile   = 0x03
+	itemKey       = 0x04
+	itemSignature = 0x05
+	partLength    = 0x00F0
 
 	algorithmNone       = 0x00
 	algorithmP256       = 0x01

@@ -16,11 +16,12 @@ const (
 	insChallenge       = 0x30
 	insLock            = 0x40
 
-	itemPrefix  = 0x01
-	itemMiddle  = 0x02
-	itemProfile = 0x03
-	itemKey     = 0x04
-	partLength  = 0x00F0
+	itemPrefix    = 0x01
+	itemMiddle    = 0x02
+	itemProfile   = 0x03
+	itemKey       = 0x04
+	itemSignature = 0x05
+	partLength    = 0x00F0
 
 	algorithmBitP256     = 0x01
 	algorithmBitRSA2048  = 0x02
@@ -40,6 +41,7 @@ const (
 	p2SelectNoResponse   = 0x0C
 	p1ReadShortFileID    = 0x80
 	ndefFileMax          = 0x00E8
+	ndefFileMaxRSA2048   = 0x01EB
 	ccMappingVersion     = 0x20
 	ccNDEFFileControlTag = 0x04
 	ccReadFree           = 0x00

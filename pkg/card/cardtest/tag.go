@@ -8,11 +8,6 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
-const (
-	itemSignature      = 0x05
-	ndefFileMaxRSA2048 = 0x01EB
-)
-
 // tag answers the commands of a Type 4 Tag.
 func (c *Card) tag(command apdu.Command) ([]byte, apdu.Status) {
 	switch command.INS {
@@ -118,10 +113,10 @@ func (c *Card) url(template tap.Template, offset int) (string, apdu.Status) {
 	switch {
 	case c.profile[0]&profileChallengeOnly != 0:
 		return unsigned + tap.ChallengeOnly, apdu.StatusOK
-	case c.Soft.Counter >= c.CounterMax:
-		return unsigned + tap.Exhausted, apdu.StatusOK
 	case offset > c.signedLength(): // refused before a count is used up
 		return "", apdu.StatusWrongOffset
+	case c.Soft.Counter >= c.CounterMax:
+		return unsigned + tap.Exhausted, apdu.StatusOK
 	case c.NoMemory:
 		return "", apdu.StatusMemoryFailure
 	case c.State == Locked:

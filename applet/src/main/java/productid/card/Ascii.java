@@ -26,8 +26,13 @@ final class Ascii {
         return outOff;
     }
 
+    /** Characters that base64Url makes of so many bytes: ⌈4·length/3⌉. */
+    static short base64UrlLength(short length) {
+        return (short) ((short) (4 * length + 2) / 3);
+    }
+
     /**
-     * Base64url without padding: ⌈4·length/3⌉ characters.
+     * Base64url without padding.
      *
      * May work in place when the bytes stand at the very end of the room for their text: writing, which starts that much
      * earlier, never overtakes reading. So a signature needs no second buffer.

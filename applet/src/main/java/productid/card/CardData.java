@@ -5,17 +5,20 @@ import javacard.framework.ISOException;
 import javacard.framework.Util;
 
 /**
- * What the station writes and LOCK closes: life cycle, template, profile. All persistent.
+ * What the station writes and LOCK closes: life cycle with the algorithm of the key, template, profile. All persistent.
  *
- * The state is one short, because the card writes a single field whole or not at all. Its three values are a byte and its
- * complement, eight bits from each other and from 0000 and FFFF: a fault that flips some of them gives no other state but
- * an unknown one, which signs nothing, is never INSTALLED and cannot be left. Each item is kept as length ‖ value and
- * written by one atomic copy, so that power lost leaves the old item or the new one.
+ * State and algorithm are one short, because the card writes a single field whole or not at all: power lost leaves no card
+ * that has a key and does not know which. Each of its values is a byte and its complement, eight bits or more from the
+ * others and from 0000 and FFFF: a fault that flips some of them gives no other state but an unknown one, which signs
+ * nothing, is never INSTALLED and cannot be left. Each item is kept as length ‖ value and written by one atomic copy, so
+ * that power lost leaves the old item or the new one.
  */
 final class CardData {
     private static final short CODE_INSTALLED = (short) 0x1EE1;
-    private static final short CODE_KEYED = (short) 0x2DD2;
-    private static final short CODE_LOCKED = (short) 0x4BB4;
+    private static final short CODE_KEYED_P256 = (short) 0x2DD2;
+    private static final short CODE_LOCKED_P256 = (short) 0x4BB4;
+    private static final short CODE_KEYED_RSA_2048 = (short) 0x7887;
+    private static final short CODE_LOCKED_RSA_2048 = (short) 0x8778;
 
     // An item: length ‖ value; length 0 is an absent item.
     private static final short ITEM_OFF_LENGTH = (short) 0;
@@ -41,21 +44,37 @@ final class CardData {
         switch (code) {
             case CODE_INSTALLED:
                 return Const.STATE_INSTALLED;
-            case CODE_KEYED:
+            case CODE_KEYED_P256:
+            case CODE_KEYED_RSA_2048:
                 return Const.STATE_KEYED;
-            case CODE_LOCKED:
+            case CODE_LOCKED_P256:
+            case CODE_LOCKED_RSA_2048:
                 return Const.STATE_LOCKED;
             default:
                 return Const.STATE_UNKNOWN;
         }
     }
 
+    /** Algorithm of the key, ALGORITHM_NONE without key. */
+    byte algorithm() {
+        switch (code) {
+            case CODE_KEYED_P256:
+            case CODE_LOCKED_P256:
+                return Const.ALGORITHM_P256;
+            case CODE_KEYED_RSA_2048:
+            case CODE_LOCKED_RSA_2048:
+                return Const.ALGORITHM_RSA_2048;
+            default:
+                return Const.ALGORITHM_NONE;
+        }
+    }
+
     boolean hasKey() {
-        return code == CODE_KEYED || code == CODE_LOCKED;
+        return algorithm() != Const.ALGORITHM_NONE;
     }
 
     boolean isLocked() {
-        return code == CODE_LOCKED;
+        return state() == Const.STATE_LOCKED;
     }
 
     /** Throws 6985 unless the card is in this state. */
@@ -65,10 +84,10 @@ final class CardData {
         }
     }
 
-    /** One way: INSTALLED → KEYED. */
-    void setKeyed() {
+    /** One way: INSTALLED → KEYED, with a key of this algorithm. */
+    void setKeyed(byte algorithm) {
         require(Const.STATE_INSTALLED);
-        code = CODE_KEYED;
+        code = algorithm == Const.ALGORITHM_RSA_2048 ? CODE_KEYED_RSA_2048 : CODE_KEYED_P256;
     }
 
     /** One way: KEYED → LOCKED, with a template that makes URLs. Nothing leads out of it. */
@@ -77,7 +96,7 @@ final class CardData {
         if (!hasTemplate()) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
-        code = CODE_LOCKED;
+        code = algorithm() == Const.ALGORITHM_RSA_2048 ? CODE_LOCKED_RSA_2048 : CODE_LOCKED_P256;
     }
 
     /** True if prefix and middle are there, make one URL and leave room for the rest of it. Each was checked when it came. */

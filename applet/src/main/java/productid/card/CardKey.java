@@ -1,103 +1,111 @@
 package productid.card;
 
+import javacard.framework.CardRuntimeException;
+import javacard.framework.ISO7816;
+import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
 import javacard.security.CryptoException;
-import javacard.security.ECPrivateKey;
-import javacard.security.ECPublicKey;
-import javacard.security.KeyBuilder;
-import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
-import javacard.security.Signature;
 
 /**
- * The key pair: made here, once, never read or written from outside.
+ * What the card signs with its one key, and the card id, which commits to that key.
  *
  * The card signs one layout and nothing else: "PIDT" ‖ version ‖ purpose ‖ algorithm ‖ card id ‖ counter ‖ tail. A host
  * chooses neither raw bytes nor the whole of what is hashed, so a tap can never be passed off as a challenge answer, nor a
- * foreign document as either. Key and id are persistent; the layout and the DER signature exist in transient memory only.
+ * foreign document as either. Key and id are persistent; the layout exists in transient memory only.
  *
- * A card that lacks an algorithm says so when its object is made, at install: the pair is then null and the applet lives on
- * to report it.
+ * A card that lacks an algorithm says so by a CryptoException when its objects are made, at install: the pair is then null
+ * and the applet lives on to report it. A card that has no room for them says so by a SystemException, which is let through:
+ * an install that does not fit fails as a whole, and is tried again with one algorithm.
  */
 final class CardKey {
     private static final byte[] MAGIC = {'P', 'I', 'D', 'T'};
     /** Chips have made a pair whose halves do not match; so each new pair proves itself, and is made again if it fails. */
     private static final short GENERATE_ATTEMPTS = (short) 3;
-    private static final short SCALAR_LENGTH = (short) (Const.SIGNATURE_LENGTH / 2);
-    /** DER of an ECDSA signature, SEC 1 §C.5: tag, length, then two INTEGERs of tag, length, up to 33 bytes. */
-    private static final short DER_HEADER_LENGTH = (short) 2;
-    private static final short DER_LENGTH_MAX = (short) (DER_HEADER_LENGTH + 2 * (DER_HEADER_LENGTH + SCALAR_LENGTH + 1));
 
-    // Work area: the signed bytes, then the DER signature.
-    private static final short WORK_VERSION = (short) 4;
-    private static final short WORK_PURPOSE = (short) 5;
-    private static final short WORK_ALGORITHM = (short) 6;
-    private static final short WORK_CARD_ID = (short) 7;
-    private static final short WORK_COUNTER = (short) (WORK_CARD_ID + Const.CARD_ID_LENGTH);
-    private static final short WORK_TAIL = (short) (WORK_COUNTER + Const.COUNTER_LENGTH);
-    private static final short WORK_DER = (short) (WORK_TAIL + MessageDigest.LENGTH_SHA_256);
-    private static final short WORK_LENGTH = (short) (WORK_DER + DER_LENGTH_MAX);
+    // The signed bytes.
+    private static final short OFF_VERSION = (short) 4;
+    private static final short OFF_PURPOSE = (short) 5;
+    private static final short OFF_ALGORITHM = (short) 6;
+    private static final short OFF_CARD_ID = (short) 7;
+    private static final short OFF_COUNTER = (short) (OFF_CARD_ID + Const.CARD_ID_LENGTH);
+    private static final short OFF_TAIL = (short) (OFF_COUNTER + Const.COUNTER_LENGTH);
+    private static final short SIGNED_LENGTH_MAX = (short) (OFF_TAIL + MessageDigest.LENGTH_SHA_256);
 
-    private final KeyPair pair;
-    private final Signature signature;
+    private final CardData data;
     private final MessageDigest digest;
+    private final CardPair ec;
+    private final CardPair rsa;
     private final byte[] id;
-    private final byte[] work;
+    /** Transient: the signed bytes. */
+    private final byte[] signed;
 
-    /** Makes all objects; those of P-256 only if it was asked for at install. */
-    CardKey(boolean withP256) {
+    /** Makes all objects, those of an algorithm only if it was asked for at install. */
+    CardKey(byte asked, CardData data) {
+        this.data = data;
         id = new byte[Const.CARD_ID_LENGTH];
-        work = JCSystem.makeTransientByteArray(WORK_LENGTH, JCSystem.CLEAR_ON_DESELECT);
-        KeyPair ecPair = null;
-        Signature ecdsa = null;
+        signed = JCSystem.makeTransientByteArray(SIGNED_LENGTH_MAX, JCSystem.CLEAR_ON_DESELECT);
         MessageDigest sha256 = null;
-        if (withP256) {
-            try {
-                sha256 = MessageDigest.getInstance(MessageDigest.ALG_SHA_256, false);
-                ecdsa = Signature.getInstance(Signature.ALG_ECDSA_SHA_256, false);
-                ECPublicKey publicKey = (ECPublicKey) KeyBuilder.buildKey(
-                        KeyBuilder.TYPE_EC_FP_PUBLIC, KeyBuilder.LENGTH_EC_FP_256, false);
-                ECPrivateKey privateKey = (ECPrivateKey) KeyBuilder.buildKey(
-                        KeyBuilder.TYPE_EC_FP_PRIVATE, KeyBuilder.LENGTH_EC_FP_256, false);
-                P256.setOn(publicKey);
-                P256.setOn(privateKey);
-                ecPair = new KeyPair(publicKey, privateKey);
-            } catch (CryptoException e) {
-                // This card lacks one of them: ecPair stays null, and hasP256 says so.
-            }
+        CardPair ecPair = null;
+        CardPair rsaPair = null;
+        try {
+            sha256 = MessageDigest.getInstance(MessageDigest.ALG_SHA_256, false);
+        } catch (CryptoException e) {
+            asked = 0;
         }
-        pair = ecPair;
-        signature = ecdsa;
+        try {
+            ecPair = (asked & Const.ALGORITHM_BIT_P256) != 0 ? new EcPair() : null;
+        } catch (CryptoException e) {
+            // Stays null: absent.
+        }
+        try {
+            rsaPair = (asked & Const.ALGORITHM_BIT_RSA_2048) != 0 ? new RsaPair() : null;
+        } catch (CryptoException e) {
+            // Stays null: absent.
+        }
         digest = sha256;
+        ec = ecPair;
+        rsa = rsaPair;
     }
 
-    /** True if this card can do what a P-256 key needs. */
-    boolean hasP256() {
-        return pair != null;
+    /** Mask of the algorithms that were asked for and that this card gave every object for. */
+    byte algorithmsPresent() {
+        return (byte) ((ec != null ? Const.ALGORITHM_BIT_P256 : 0) | (rsa != null ? Const.ALGORITHM_BIT_RSA_2048 : 0));
     }
 
-    /** Makes the pair and its id. False if the card cannot: nothing then depends on what is left in the key objects. */
-    boolean generate() {
-        if (!hasP256()) {
+    /**
+     * Makes a pair and its id. False if the card cannot: nothing then depends on what is left in the key objects. Scratch is
+     * the APDU buffer; one that is too small for the key could never tell it to anybody.
+     */
+    boolean generate(byte algorithm, byte[] scratch) {
+        CardPair pair = find(algorithm);
+        if (pair == null || scratch.length < (short) (1 + pair.keyLength())) {
             return false;
         }
         for (short i = 0; i < GENERATE_ATTEMPTS; i++) {
             try {
-                pair.genKeyPair();
-                if (writeId() && provesItself()) {
+                pair.pair().genKeyPair();
+                if (writeId(pair, scratch) && provesItself(pair, scratch)) {
                     return true;
                 }
-            } catch (CryptoException e) {
-                // Some cards offer the objects but make no key on board: they answer so each time.
+            } catch (CardRuntimeException e) {
+                // Some cards offer the objects but make no key on board, or find no room for it: they answer so each time.
             }
         }
         return false;
     }
 
-    /** Copies the public key, 04 ‖ X ‖ Y. */
-    short copyPublic(byte[] out, short off) {
-        return (short) (off + ((ECPublicKey) pair.getPublic()).getW(out, off));
+    /**
+     * Copies the public key to the start of out, as the format has it; returns its length. Throws 6985 without key, 6F00 if
+     * the chip gives another one by now.
+     */
+    short copyPublic(byte[] out) {
+        CardPair pair = pair();
+        if (!pair.copyPublic(out, (short) 0)) {
+            ISOException.throwIt(ISO7816.SW_UNKNOWN);
+        }
+        return pair.keyLength();
     }
 
     short copyId(byte[] out, short off) {
@@ -108,82 +116,79 @@ final class CardKey {
         return Util.arrayCompare(id, (short) 0, b, off, Const.CARD_ID_LENGTH) == 0;
     }
 
-    /** Writes r ‖ s over a tap or rehearsal with the counter just committed. */
+    /** Length of the signatures that the card's key makes. */
+    short signatureLength() {
+        return pair().signatureLength();
+    }
+
+    /** Writes the signature over a tap or rehearsal with the counter just committed. See EcPair.sign for the room. */
     void signTap(byte purpose, TapCounter counter, byte[] out, short off) {
-        layOut(purpose);
-        counter.copyCommitted(work, WORK_COUNTER);
-        sign(WORK_TAIL, out, off);
+        CardPair pair = pair();
+        layOut(pair, purpose);
+        counter.copyCommitted(signed, OFF_COUNTER);
+        pair.sign(signed, OFF_TAIL, out, off);
     }
 
     /**
-     * Writes r ‖ s over a challenge with the counter just committed. The challenge is nonce length ‖ nonce ‖ context, as
-     * CHALLENGE brings it: one zero byte before it makes the length 16 bits wide, as the signed bytes want it. May write
-     * over the challenge.
+     * Writes the signature over a challenge with the counter just committed. The challenge is nonce length ‖ nonce ‖
+     * context, as CHALLENGE brings it: one zero byte before it makes the length 16 bits wide, as the signed bytes want it.
      */
     void signChallenge(TapCounter counter, byte[] challenge, short challengeOff, short challengeLength, byte[] out, short off) {
-        layOut(Const.PURPOSE_CHALLENGE);
-        counter.copyCommitted(work, WORK_COUNTER);
-        work[WORK_TAIL] = 0;
+        CardPair pair = pair();
+        layOut(pair, Const.PURPOSE_CHALLENGE);
+        counter.copyCommitted(signed, OFF_COUNTER);
+        signed[OFF_TAIL] = 0;
         digest.reset();
-        digest.update(work, WORK_TAIL, (short) 1);
-        digest.doFinal(challenge, challengeOff, challengeLength, work, WORK_TAIL);
-        sign((short) (WORK_TAIL + MessageDigest.LENGTH_SHA_256), out, off);
+        digest.update(signed, OFF_TAIL, (short) 1);
+        digest.doFinal(challenge, challengeOff, challengeLength, signed, OFF_TAIL);
+        pair.sign(signed, SIGNED_LENGTH_MAX, out, off);
     }
 
-    private void layOut(byte purpose) {
-        Util.arrayCopyNonAtomic(MAGIC, (short) 0, work, (short) 0, (short) MAGIC.length);
-        work[WORK_VERSION] = Const.SIGNED_VERSION;
-        work[WORK_PURPOSE] = purpose;
-        work[WORK_ALGORITHM] = Const.ALGORITHM_P256;
-        copyId(work, WORK_CARD_ID);
+    /** The pair of this algorithm, or null. */
+    private CardPair find(byte algorithm) {
+        switch (algorithm) {
+            case Const.ALGORITHM_P256:
+                return ec;
+            case Const.ALGORITHM_RSA_2048:
+                return rsa;
+            default:
+                return null;
+        }
     }
 
-    private void sign(short length, byte[] out, short off) {
-        signature.init(pair.getPrivate(), Signature.MODE_SIGN);
-        signature.sign(work, (short) 0, length, work, WORK_DER);
-        derToRaw(work, WORK_DER, out, off);
+    /** The pair that is the card's key; throws 6985 if there is none. */
+    private CardPair pair() {
+        CardPair pair = find(data.algorithm());
+        if (pair == null) {
+            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+        }
+        return pair;
+    }
+
+    private void layOut(CardPair pair, byte purpose) {
+        Util.arrayCopyNonAtomic(MAGIC, (short) 0, signed, (short) 0, (short) MAGIC.length);
+        signed[OFF_VERSION] = Const.SIGNED_VERSION;
+        signed[OFF_PURPOSE] = purpose;
+        signed[OFF_ALGORITHM] = pair.algorithm();
+        copyId(signed, OFF_CARD_ID);
     }
 
     /** Card id: the first 12 bytes of SHA-256(algorithm ‖ public key). One atomic copy. */
-    private boolean writeId() {
-        work[0] = Const.ALGORITHM_P256;
-        if (copyPublic(work, (short) 1) != (short) (1 + Const.KEY_LENGTH)) {
+    private boolean writeId(CardPair pair, byte[] scratch) {
+        scratch[0] = pair.algorithm();
+        if (!pair.copyPublic(scratch, (short) 1)) {
             return false;
         }
         digest.reset();
-        digest.doFinal(work, (short) 0, (short) (1 + Const.KEY_LENGTH), work, (short) 0);
-        Util.arrayCopy(work, (short) 0, id, (short) 0, Const.CARD_ID_LENGTH);
+        digest.doFinal(scratch, (short) 0, (short) (1 + pair.keyLength()), scratch, (short) 0);
+        Util.arrayCopy(scratch, (short) 0, id, (short) 0, Const.CARD_ID_LENGTH);
         return true;
     }
 
     /** Signs and verifies a rehearsal with counter 0, which no verifier accepts; it never leaves the card. */
-    private boolean provesItself() {
-        layOut(Const.PURPOSE_REHEARSAL);
-        Util.arrayFillNonAtomic(work, WORK_COUNTER, Const.COUNTER_LENGTH, (byte) 0x00);
-        signature.init(pair.getPrivate(), Signature.MODE_SIGN);
-        short length = signature.sign(work, (short) 0, WORK_TAIL, work, WORK_DER);
-        signature.init(pair.getPublic(), Signature.MODE_VERIFY);
-        return signature.verify(work, (short) 0, WORK_TAIL, work, WORK_DER, length);
-    }
-
-    /** Turns a DER signature into r ‖ s, 32 bytes each. DER is as short as the numbers allow; the raw form never varies. */
-    static void derToRaw(byte[] der, short derOff, byte[] raw, short rawOff) {
-        short s = integerToScalar(der, (short) (derOff + DER_HEADER_LENGTH), raw, rawOff);
-        integerToScalar(der, s, raw, (short) (rawOff + SCALAR_LENGTH));
-    }
-
-    /** Copies the INTEGER at derOff without its sign byte or with the zeros DER leaves out; returns the offset behind it. */
-    private static short integerToScalar(byte[] der, short derOff, byte[] raw, short rawOff) {
-        short length = der[(short) (derOff + 1)];
-        short from = (short) (derOff + DER_HEADER_LENGTH);
-        short end = (short) (from + length);
-        if (length > SCALAR_LENGTH) {
-            from = (short) (end - SCALAR_LENGTH);
-            length = SCALAR_LENGTH;
-        }
-        short zeros = (short) (SCALAR_LENGTH - length);
-        Util.arrayFillNonAtomic(raw, rawOff, zeros, (byte) 0x00);
-        Util.arrayCopyNonAtomic(der, from, raw, (short) (rawOff + zeros), length);
-        return end;
+    private boolean provesItself(CardPair pair, byte[] scratch) {
+        layOut(pair, Const.PURPOSE_REHEARSAL);
+        Util.arrayFillNonAtomic(signed, OFF_COUNTER, Const.COUNTER_LENGTH, (byte) 0x00);
+        return pair.provesItself(signed, OFF_TAIL, scratch);
     }
 }

@@ -30,11 +30,13 @@ final class Const {
     static final byte INS_CHALLENGE = (byte) 0x30;
     static final byte INS_LOCK = (byte) 0x40;
 
-    // * Items of PUT DATA and GET DATA. An item longer than one part is read in several.
+    // * Items of PUT DATA and GET DATA. A part answers the item's length, then bytes of it; a longer item takes several parts.
     static final byte ITEM_PREFIX = (byte) 0x01;
     static final byte ITEM_MIDDLE = (byte) 0x02;
     static final byte ITEM_PROFILE = (byte) 0x03;
     static final byte ITEM_KEY = (byte) 0x04;
+    static final byte ITEM_SIGNATURE = (byte) 0x05;
+    static final short PART_OFF_ITEM = (short) 0x0002;
     static final short PART_LENGTH = (short) 0x00F0;
 
     // * Algorithms: the byte in commands and signed bytes, and its bit in a mask.
@@ -91,8 +93,10 @@ final class Const {
     // * Lengths in bytes.
     static final short CARD_ID_LENGTH = (short) 0x000C;
     static final short COUNTER_LENGTH = (short) 0x0004;
-    static final short KEY_LENGTH = (short) 0x0041;
-    static final short SIGNATURE_LENGTH = (short) 0x0040;
+    static final short KEY_LENGTH_P256 = (short) 0x0041;
+    static final short KEY_LENGTH_RSA_2048 = (short) 0x0103;
+    static final short SIGNATURE_LENGTH_P256 = (short) 0x0040;
+    static final short SIGNATURE_LENGTH_RSA_2048 = (short) 0x0100;
     static final short NONCE_LENGTH_MIN = (short) 0x0010;
     static final short NONCE_LENGTH_MAX = (short) 0x0020;
     static final short CONTEXT_LENGTH_MAX = (short) 0x00C8;
@@ -109,36 +113,28 @@ final class Const {
     static final byte P2_SELECT_NO_RESPONSE = (byte) 0x0C;
     static final byte P1_READ_SHORT_FILE_ID = (byte) 0x80;
 
-    // * Capability container, T4T 2.0 §5.1. NDEF_FILE_MAX is NLEN and the longest P-256 message.
+    // * Capability container, T4T 2.0 §5.1. The longest file is NLEN and the longest message.
     static final byte CC_MAPPING_VERSION = (byte) 0x20;
     static final byte CC_NDEF_FILE_CONTROL_TAG = (byte) 0x04;
     static final byte CC_NDEF_FILE_CONTROL_LENGTH = (byte) 0x06;
     static final byte CC_READ_FREE = (byte) 0x00;
     static final byte CC_WRITE_NEVER = (byte) 0xFF;
     static final short CC_OFF_MLE = (short) 0x0003;
+    static final short CC_OFF_NDEF_FILE_MAX = (short) 0x000B;
     static final short CC_LENGTH = (short) 0x000F;
     static final short NLEN_LENGTH = (short) 0x0002;
     static final short NDEF_FILE_MAX = (short) 0x00E8;
+    static final short NDEF_FILE_MAX_RSA_2048 = (short) 0x01EB;
 
-    // * NDEF record, NDEF 1.0 §3.2: MB, ME, SR, well-known type "U"; RTD-URI 1.0 §3.2.2: 04 is "https://".
+    // * NDEF record, NDEF 1.0 §3.2: MB, ME, well-known type "U", SR for a short one; RTD-URI 1.0 §3.2.2: 04 is "https://".
     static final byte NDEF_HEADER = (byte) 0xD1;
+    static final byte NDEF_HEADER_LONG = (byte) 0xC1;
     static final byte NDEF_TYPE_LENGTH = (byte) 0x01;
     static final byte NDEF_TYPE_URI = (byte) 0x55;
     static final byte URI_HTTPS = (byte) 0x04;
 
     // * Status word that javacard.framework.ISO7816 lacks: ISO 7816-4 table 6, "memory failure".
     static final short SW_MEMORY_FAILURE = (short) 0x6581;
-
-    // Session: indexes into the one transient short array, cleared when the applet is selected again.
-    static final short SESSION_FILE = (short) 0x0000;
-    static final short SESSION_USE = (short) 0x0001;
-    static final short SESSION_LENGTH = (short) 0x0002;
-    static final short SESSION_SIZE = (short) 0x0003;
-
-    // What this selection was used for: a frozen message and a challenge answer exclude each other.
-    static final short USE_NONE = (short) 0x0000;
-    static final short USE_MESSAGE = (short) 0x0001;
-    static final short USE_CHALLENGE = (short) 0x0002;
 
     private Const() {
     }

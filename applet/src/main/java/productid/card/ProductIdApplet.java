@@ -4,7 +4,6 @@ import javacard.framework.APDU;
 import javacard.framework.Applet;
 import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
-import javacard.framework.JCSystem;
 import javacard.framework.Util;
 
 /**
@@ -20,7 +19,7 @@ import javacard.framework.Util;
  * reference of all commands.
  */
 public final class ProductIdApplet extends Applet {
-    private final short[] session;
+    private final Session session;
     private final CardData data;
     private final CardKey key;
     private final TapCounter counter;
@@ -44,9 +43,10 @@ public final class ProductIdApplet extends Applet {
         algorithmsAsked = length > Const.INSTALL_OFF_ALGORITHMS
                 ? parameter[(short) (off + Const.INSTALL_OFF_ALGORITHMS)] : Const.ALGORITHM_BITS_ALL;
         installFlags = length > Const.INSTALL_OFF_FLAGS ? parameter[(short) (off + Const.INSTALL_OFF_FLAGS)] : 0;
-        session = JCSystem.makeTransientShortArray(Const.SESSION_SIZE, JCSystem.CLEAR_ON_DESELECT);
         data = new CardData();
-        key = new CardKey((algorithmsAsked & Const.ALGORITHM_BIT_P256) != 0);
+        key = new CardKey(algorithmsAsked, data);
+        session = new Session((key.algorithmsPresent() & Const.ALGORITHM_BIT_RSA_2048) != 0
+                ? Const.NDEF_FILE_MAX_RSA_2048 : (short) (Const.NDEF_FILE_MAX + EcPair.ROOM_BEHIND_SIGNATURE));
         counter = length > Const.INSTALL_OFF_COUNTER_MAX
                 ? new TapCounter(parameter, (short) (off + Const.INSTALL_OFF_COUNTER_MAX))
                 : new TapCounter(TapCounter.DEFAULT_MAXIMUM, (short) 0);
@@ -118,11 +118,11 @@ public final class ProductIdApplet extends Applet {
         Util.arrayFillNonAtomic(buffer, (short) 0, Const.INFO_LENGTH, (byte) 0x00);
         buffer[Const.INFO_OFF_VERSION] = Const.VERSION_MAJOR;
         buffer[(short) (Const.INFO_OFF_VERSION + 1)] = Const.VERSION_MINOR;
-        buffer[Const.INFO_OFF_ALGORITHMS] = algorithmsPresent();
+        buffer[Const.INFO_OFF_ALGORITHMS] = key.algorithmsPresent();
         buffer[Const.INFO_OFF_STATE] = data.state();
         data.copyProfile(buffer, Const.INFO_OFF_PROFILE);
         if (data.hasKey()) {
-            buffer[Const.INFO_OFF_ALGORITHM] = Const.ALGORITHM_P256;
+            buffer[Const.INFO_OFF_ALGORITHM] = data.algorithm();
             key.copyId(buffer, Const.INFO_OFF_CARD_ID);
             counter.copyLast(buffer, Const.INFO_OFF_COUNTER);
         }
@@ -135,7 +135,7 @@ public final class ProductIdApplet extends Applet {
         requireZero(buffer[ISO7816.OFFSET_P1]);
         requireZero(buffer[ISO7816.OFFSET_P2]);
         buffer[Const.CAPABILITIES_OFF_ASKED] = algorithmsAsked;
-        buffer[Const.CAPABILITIES_OFF_PRESENT] = algorithmsPresent();
+        buffer[Const.CAPABILITIES_OFF_PRESENT] = key.algorithmsPresent();
         buffer[Const.CAPABILITIES_OFF_FLAGS] = installFlags;
         buffer[Const.CAPABILITIES_OFF_RESERVED] = 0;
         apdu.setOutgoingAndSend((short) 0, Const.CAPABILITIES_LENGTH);
@@ -147,11 +147,11 @@ public final class ProductIdApplet extends Applet {
         byte algorithm = buffer[ISO7816.OFFSET_P1];
         requireZero(buffer[ISO7816.OFFSET_P2]);
         requireConfigurable(Const.STATE_INSTALLED);
-        if (algorithm != Const.ALGORITHM_P256 || !key.generate()) {
+        if (!key.generate(algorithm, buffer)) {
             ISOException.throwIt(ISO7816.SW_FUNC_NOT_SUPPORTED);
         }
         counter.start();
-        data.setKeyed();
+        data.setKeyed(algorithm);
         key.copyId(buffer, (short) 0);
         apdu.setOutgoingAndSend((short) 0, Const.CARD_ID_LENGTH);
     }
@@ -164,44 +164,58 @@ public final class ProductIdApplet extends Applet {
         data.putItem(item, buffer, receive(apdu));
     }
 
-    /** Total length ‖ one part of the item. No item of this version is longer than one part. */
+    /** Length of the item ‖ one part of it. On the way the buffer holds the whole item. */
     private void getData(APDU apdu) {
         byte[] buffer = apdu.getBuffer();
-        byte part = buffer[ISO7816.OFFSET_P1];
-        byte item = buffer[ISO7816.OFFSET_P2];
-        short off = (short) 2;
-        short end = item == Const.ITEM_KEY ? copyKey(buffer, off) : data.copyItem(item, buffer, off);
-        if (part != 0) {
+        short part = (short) (buffer[ISO7816.OFFSET_P1] & 0xFF);
+        short length = copyItem(buffer[ISO7816.OFFSET_P2], buffer);
+        if (part > (short) ((short) (length - 1) / Const.PART_LENGTH)) {
             ISOException.throwIt(ISO7816.SW_WRONG_P1P2);
         }
-        Util.setShort(buffer, (short) 0, (short) (end - off));
-        apdu.setOutgoingAndSend((short) 0, end);
+        short from = (short) (part * Const.PART_LENGTH);
+        short rest = (short) (length - from);
+        short sent = rest < Const.PART_LENGTH ? rest : Const.PART_LENGTH;
+        Util.arrayCopyNonAtomic(buffer, from, buffer, Const.PART_OFF_ITEM, sent);
+        Util.setShort(buffer, (short) 0, length);
+        apdu.setOutgoingAndSend((short) 0, (short) (Const.PART_OFF_ITEM + sent));
     }
 
-    private short copyKey(byte[] out, short off) {
-        if (!data.hasKey()) {
-            ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
+    /** Copies an item to the start; returns its length. Throws 6985 if it is absent, 6A86 if there is no such item. */
+    private short copyItem(byte item, byte[] out) {
+        switch (item) {
+            case Const.ITEM_KEY:
+                return key.copyPublic(out);
+            case Const.ITEM_SIGNATURE:
+                return session.copySignature(out, (short) 0);
+            default:
+                return data.copyItem(item, out, (short) 0);
         }
-        return key.copyPublic(out, off);
     }
 
-    /** Commits first, signs then: see TapCounter. */
+    /**
+     * Commits first, signs then: see TapCounter. The signature is held for GET DATA; a short one comes with the answer too.
+     */
     private void challenge(APDU apdu) {
         byte[] buffer = apdu.getBuffer();
         requireZero(buffer[ISO7816.OFFSET_P1]);
         requireZero(buffer[ISO7816.OFFSET_P2]);
-        if (!data.hasKey() || session[Const.SESSION_USE] == Const.USE_MESSAGE) {
+        if (!data.hasKey()) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
+        session.requireNoMessage();
         short length = receive(apdu);
         checkChallenge(buffer, length);
         if (!counter.commit()) {
             ISOException.throwIt(ISO7816.SW_CONDITIONS_NOT_SATISFIED);
         }
-        session[Const.SESSION_USE] = Const.USE_CHALLENGE;
-        key.signChallenge(counter, buffer, ISO7816.OFFSET_CDATA, length, buffer, Const.COUNTER_LENGTH);
-        counter.copyCommitted(buffer, (short) 0);
-        apdu.setOutgoingAndSend((short) 0, (short) (Const.COUNTER_LENGTH + Const.SIGNATURE_LENGTH));
+        session.takeUpChallenge();
+        key.signChallenge(counter, buffer, ISO7816.OFFSET_CDATA, length, session.buffer(), (short) 0);
+        session.holdSignature(key.signatureLength());
+        short end = counter.copyCommitted(buffer, (short) 0);
+        if (data.algorithm() == Const.ALGORITHM_P256) {
+            end = session.copySignature(buffer, end);
+        }
+        apdu.setOutgoingAndSend((short) 0, end);
     }
 
     /** Throws 6A80 for a nonce too short or too long, 6700 if the data does not hold it or the context is too long. */
@@ -232,10 +246,6 @@ public final class ProductIdApplet extends Applet {
             ISOException.throwIt(ISO7816.SW_WRONG_DATA);
         }
         data.setLocked();
-    }
-
-    private byte algorithmsPresent() {
-        return key.hasP256() ? Const.ALGORITHM_BIT_P256 : 0;
     }
 
     /** Throws 6985 in another state, 6982 over the air if configuration was confined to the contacts at install. */

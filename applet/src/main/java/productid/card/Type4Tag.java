@@ -25,13 +25,13 @@ final class Type4Tag {
         Const.CC_READ_FREE, Const.CC_WRITE_NEVER,
     };
 
-    private final short[] session;
+    private final Session session;
     private final CardData data;
     private final TapMessage message;
-    /** Transient: the capability container with the MLe of the profile. */
+    /** Transient: the capability container with the MLe of the profile and the file size of the key's algorithm. */
     private final byte[] container;
 
-    Type4Tag(short[] session, CardData data, TapMessage message) {
+    Type4Tag(Session session, CardData data, TapMessage message) {
         this.session = session;
         this.data = data;
         this.message = message;
@@ -55,7 +55,7 @@ final class Type4Tag {
         if (file != Const.FILE_CC && file != Const.FILE_NDEF) {
             ISOException.throwIt(ISO7816.SW_FILE_NOT_FOUND);
         }
-        session[Const.SESSION_FILE] = file;
+        session.selectFile(file);
     }
 
     /** READ BINARY of the selected file. */
@@ -65,12 +65,12 @@ final class Type4Tag {
             ISOException.throwIt(ISO7816.SW_INCORRECT_P1P2);
         }
         short offset = Util.getShort(buffer, ISO7816.OFFSET_P1);
-        switch (session[Const.SESSION_FILE]) {
+        switch (session.file()) {
             case Const.FILE_CC:
                 send(apdu, container, offset, openContainer(offset));
                 break;
             case Const.FILE_NDEF:
-                send(apdu, message.file(), offset, message.open(offset));
+                send(apdu, session.buffer(), offset, message.open(offset));
                 break;
             default:
                 ISOException.throwIt(ISO7816.SW_COMMAND_NOT_ALLOWED);
@@ -88,6 +88,9 @@ final class Type4Tag {
     private short openContainer(short offset) {
         Util.arrayCopyNonAtomic(CAPABILITY_CONTAINER, (short) 0, container, (short) 0, Const.CC_LENGTH);
         Util.setShort(container, Const.CC_OFF_MLE, data.maxRead());
+        if (data.algorithm() == Const.ALGORITHM_RSA_2048) {
+            Util.setShort(container, Const.CC_OFF_NDEF_FILE_MAX, Const.NDEF_FILE_MAX_RSA_2048);
+        }
         return within(offset, Const.CC_LENGTH);
     }
 

@@ -28,26 +28,28 @@ final class CardClass {
     private static final Set<Integer> ARRAY_ELEMENTS = Set.of(Opcodes.T_BOOLEAN, Opcodes.T_BYTE, Opcodes.T_SHORT);
 
     /** Everything of API level 3.0.4 that the applet needs. Whoever adds a member looks it up in that version first. */
-    private static final Map<String, Set<String>> API = Map.of(
-            "javacard/framework/APDU", Set.of("getBuffer", "getProtocol", "receiveBytes", "sendBytesLong", "setIncomingAndReceive",
-                    "setOutgoing", "setOutgoingAndSend", "setOutgoingLength"),
-            "javacard/framework/Applet", Set.of("<init>", "register", "selectingApplet"),
-            "javacard/framework/ISOException", Set.of("throwIt"),
-            "javacard/framework/JCSystem", Set.of("makeTransientByteArray", "makeTransientShortArray"),
-            "javacard/framework/Util", Set.of("arrayCompare", "arrayCopy", "arrayCopyNonAtomic", "arrayFillNonAtomic", "getShort", "setShort"),
-            "javacard/security/ECKey", Set.of("setA", "setB", "setFieldFP", "setG", "setK", "setR"),
-            "javacard/security/ECPublicKey", Set.of("getW"),
-            "javacard/security/KeyBuilder", Set.of("buildKey"),
-            "javacard/security/KeyPair", Set.of("<init>", "genKeyPair", "getPrivate", "getPublic"),
-            "javacard/security/Signature", Set.of("getInstance", "init", "sign", "verify"));
-    private static final String DIGEST = "javacard/security/MessageDigest";
-    private static final Set<String> DIGEST_API = Set.of("getInstance", "doFinal", "reset", "update");
+    private static final Map<String, Set<String>> API = Map.ofEntries(
+            Map.entry("javacard/framework/APDU", Set.of("getBuffer", "getProtocol", "receiveBytes", "sendBytesLong",
+                    "setIncomingAndReceive", "setOutgoing", "setOutgoingAndSend", "setOutgoingLength")),
+            Map.entry("javacard/framework/Applet", Set.of("<init>", "register", "selectingApplet")),
+            Map.entry("javacard/framework/ISOException", Set.of("throwIt")),
+            Map.entry("javacard/framework/JCSystem", Set.of("makeTransientByteArray", "makeTransientShortArray")),
+            Map.entry("javacard/framework/Util", Set.of("arrayCompare", "arrayCopy", "arrayCopyNonAtomic", "arrayFillNonAtomic",
+                    "getShort", "setShort")),
+            Map.entry("javacard/security/ECKey", Set.of("setA", "setB", "setFieldFP", "setG", "setK", "setR")),
+            Map.entry("javacard/security/ECPublicKey", Set.of("getW")),
+            Map.entry("javacard/security/KeyBuilder", Set.of("buildKey")),
+            Map.entry("javacard/security/KeyPair", Set.of("<init>", "genKeyPair", "getPrivate", "getPublic")),
+            Map.entry("javacard/security/MessageDigest", Set.of("getInstance", "doFinal", "reset", "update")),
+            Map.entry("javacard/security/RSAPublicKey", Set.of("getExponent", "getModulus")),
+            Map.entry("javacard/security/Signature", Set.of("getInstance", "init", "sign", "verify")));
 
-    /** First arguments by factory: ALG_ECDSA_SHA_256; ALG_SHA_256; TYPE_EC_FP_PUBLIC and _PRIVATE. */
+    /** First arguments by factory: ALG_ECDSA_SHA_256, ALG_RSA_SHA_256_PKCS1; ALG_SHA_256; TYPE_EC_FP_PUBLIC, _PRIVATE; ALG_RSA_CRT. */
     private static final Map<String, Set<Integer>> ALGORITHMS = Map.of(
-            "javacard/security/Signature.getInstance(BZ)", Set.of(33),
-            DIGEST + ".getInstance(BZ)", Set.of(4),
-            "javacard/security/KeyBuilder.buildKey(BSZ)", Set.of(11, 12));
+            "javacard/security/Signature.getInstance(BZ)", Set.of(33, 40),
+            "javacard/security/MessageDigest.getInstance(BZ)", Set.of(4),
+            "javacard/security/KeyBuilder.buildKey(BSZ)", Set.of(11, 12),
+            "javacard/security/KeyPair.<init>(BS)", Set.of(2));
 
     private static final int UNKNOWN = Integer.MIN_VALUE;
 
@@ -135,7 +137,7 @@ final class CardClass {
             return;
         }
         boolean inherited = call.owner.equals("java/lang/Object") && call.name.equals("<init>");
-        Set<String> known = call.owner.equals(DIGEST) ? DIGEST_API : API.getOrDefault(call.owner, Set.of());
+        Set<String> known = API.getOrDefault(call.owner, Set.of());
         if (!inherited && !known.contains(call.name)) {
             fault(method.name, "a member that is not on the list of API level 3.0.4: " + call.owner + "." + call.name);
         }

@@ -3,15 +3,20 @@ package productid.tests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import productid.sim.Silicon;
 import productid.sim.SimCard;
 
-/** One virtual card as a test speaks to it: in hex, and in the words of the protocol. */
+/** One virtual card as a test speaks to it: in hex, and in the words of the protocol. Its key is P-256 where none is named. */
 final class Card {
     static final String SELECT = "00A4040007D276000085010100";
     static final String SELECT_CC = "00A4000C02E103";
@@ -23,10 +28,21 @@ final class Card {
     static final String NONCE = "000102030405060708090a0b0c0d0e0f";
     /** Asks for both algorithms, restricts nothing. */
     static final String INSTALL_OPEN = "0300";
+    private static final int PART = 240;
+    /** The most bytes read at once, as the capability container says. */
+    private static final int MLE = 246;
     private static final byte[] NAME = HexFormat.of().parseHex("D2760000850101");
     private static final String APPLET = "productid.card.ProductIdApplet";
 
+    /** Memory of the cards that were made for {@link #shared}, by algorithm and life. */
+    private static final Map<String, byte[]> SHARED = new ConcurrentHashMap<>();
+
     final SimCard sim;
+
+    /** How far a card has come. */
+    enum Life {
+        INSTALLED, KEYED, CONFIGURED, LOCKED
+    }
 
     /** What INFO tells. */
     record Info(int state, int algorithm, int flags, int mle, byte[] id, long counter, long counterMax) {
@@ -55,20 +71,71 @@ final class Card {
         return installed(INSTALL_OPEN + "%08x".formatted(max), new Silicon());
     }
 
+    /**
+     * A new card with the memory of one that was made once for all tests: always the same key, at a fraction of the time.
+     * For RSA above all, whose keys take a third of a second.
+     */
+    static Card shared(byte algorithm, Life life) {
+        byte[] image = SHARED.computeIfAbsent(algorithm + life.name(), name -> installed().brought(algorithm, life).sim.image());
+        Card card = installed();
+        card.restore(image);
+        return card;
+    }
+
+    void restore(byte[] image) {
+        try {
+            sim.restore(image);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        select();
+    }
+
+    /** Takes an INSTALLED card so far. */
+    Card brought(byte algorithm, Life life) {
+        return switch (life) {
+            case INSTALLED -> this;
+            case KEYED -> keyed(algorithm);
+            case CONFIGURED -> configured(algorithm);
+            case LOCKED -> locked(algorithm);
+        };
+    }
+
+    static String generateCommand(byte algorithm) {
+        return "8010%02x0000".formatted(algorithm);
+    }
+
+    /** Makes the key; returns the card id. */
+    byte[] generate(byte algorithm) {
+        return HexFormat.of().parseHex(ok(generateCommand(algorithm)));
+    }
+
     Card keyed() {
-        ok(GENERATE);
+        return keyed(TapUrl.P256);
+    }
+
+    Card keyed(byte algorithm) {
+        generate(algorithm);
         return this;
     }
 
     Card configured() {
-        keyed();
+        return configured(TapUrl.P256);
+    }
+
+    Card configured(byte algorithm) {
+        keyed(algorithm);
         put(1, PREFIX);
         put(2, MIDDLE);
         return this;
     }
 
     Card locked() {
-        configured();
+        return locked(TapUrl.P256);
+    }
+
+    Card locked(byte algorithm) {
+        configured(algorithm);
         lock();
         return this;
     }
@@ -128,11 +195,27 @@ final class Card {
         return info().counter();
     }
 
-    /** Bytes 04 ‖ X ‖ Y. */
+    /** Algorithm of the key, as INFO tells it. */
+    byte algorithm() {
+        return (byte) info().algorithm();
+    }
+
+    /** The public key's bytes. */
     byte[] key() {
-        byte[] answer = HexFormat.of().parseHex(ok("8021000400"));
-        assertEquals(answer.length - 2, ByteBuffer.wrap(answer).getShort());
-        return Arrays.copyOfRange(answer, 2, answer.length);
+        return item(4);
+    }
+
+    /** An item, all its parts. */
+    byte[] item(int item) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        int length;
+        do {
+            ByteBuffer answer = ByteBuffer.wrap(HexFormat.of().parseHex(ok("8021%02x%02x00".formatted(bytes.size() / PART, item))));
+            length = answer.getShort();
+            assertEquals(Math.min(PART, length - bytes.size()), answer.remaining(), "a part is full but for the last");
+            bytes.write(answer.array(), answer.position(), answer.remaining());
+        } while (bytes.size() < length);
+        return bytes.toByteArray();
     }
 
     /** Selects the application and reads the message, as a phone does. */
@@ -145,29 +228,36 @@ final class Card {
     byte[] read() {
         ok(SELECT_NDEF);
         int length = Integer.parseInt(ok("00B0000002"), 16);
-        return length == 0 ? new byte[0] : HexFormat.of().parseHex(ok("00B00002%02x".formatted(length)));
+        StringBuilder message = new StringBuilder();
+        for (int at = 0; at < length; at += MLE) {
+            message.append(ok("00B0%04x%02x".formatted(2 + at, Math.min(MLE, length - at))));
+        }
+        return HexFormat.of().parseHex(message);
     }
 
     String tapUrl() {
         return url(tap());
     }
 
-    /** The URL in an NDEF message of one short URI record with the https:// prefix. */
+    /** The URL in an NDEF message of one URI record, short or long, with the https:// prefix. */
     static String url(byte[] message) {
-        int payload = message[2] & 0xFF;
-        assertEquals("d101%02x5504".formatted(payload), hex(Arrays.copyOf(message, 5)));
-        assertEquals(message.length - 4, payload);
-        return "https://" + new String(message, 5, payload - 1, StandardCharsets.US_ASCII);
+        boolean isShort = message[0] == (byte) 0xD1;
+        int payload = isShort ? message[2] & 0xFF : ByteBuffer.wrap(message).getInt(2);
+        String head = isShort ? "d101%02x5504".formatted(payload) : "c101%08x5504".formatted(payload);
+        int at = head.length() / 2;
+        assertEquals(head, hex(Arrays.copyOf(message, at)));
+        assertEquals(message.length - at + 1, payload);
+        return "https://" + new String(message, at, payload - 1, StandardCharsets.US_ASCII);
     }
 
     /** The failure class of a URL under this card's key. */
     String classify(String url) {
-        return TapUrl.classify(url, TapUrl.P256, key());
+        return TapUrl.classify(url, algorithm(), key());
     }
 
     void verifies(String url, byte purpose) {
         try {
-            TapUrl.parse(url).verify(purpose, TapUrl.P256, key(), new byte[0]);
+            TapUrl.parse(url).verify(purpose, algorithm(), key(), new byte[0]);
         } catch (TapUrl.Refused e) {
             throw new AssertionError(url, e);
         }
@@ -180,17 +270,20 @@ final class Card {
 
     /** The counter of an answered challenge, whose signature is checked. */
     long challenge(String nonce, String context) {
-        return verifyAnswer(ok(challengeCommand(nonce, context)), nonce, context);
+        String answer = ok(challengeCommand(nonce, context));
+        byte[] signature = item(5);
+        assertEquals(algorithm() == TapUrl.P256 ? hex(signature) : "", answer.substring(8), "a short signature comes at once");
+        return verifyAnswer(answer.substring(0, 8) + hex(signature), nonce, context);
     }
 
+    /** The counter of counter ‖ signature, which must be of this challenge under this card's key. */
     long verifyAnswer(String hex, String nonce, String context) {
         byte[] answer = HexFormat.of().parseHex(hex);
-        assertEquals(4 + 64, answer.length);
         long counter = ByteBuffer.wrap(answer).getInt() & 0xFFFFFFFFL;
         TapUrl proof = new TapUrl(info().id(), counter, Arrays.copyOfRange(answer, 4, answer.length));
         byte[] tail = TapUrl.challengeTail(HexFormat.of().parseHex(nonce), HexFormat.of().parseHex(context));
         try {
-            proof.verify(TapUrl.PURPOSE_CHALLENGE, TapUrl.P256, key(), tail);
+            proof.verify(TapUrl.PURPOSE_CHALLENGE, algorithm(), key(), tail);
         } catch (TapUrl.Refused e) {
             throw new AssertionError("challenge answer", e);
         }

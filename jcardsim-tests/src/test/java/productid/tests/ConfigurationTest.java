@@ -119,6 +119,8 @@ class ConfigurationTest {
         card.put(1, Card.PREFIX);
         card.refuses("6b00", "8021010100");
         card.refuses("6b00", "8021010400");
+        card.refuses("6b00", "8021ff0400");
+        card.refuses("6985", "8021010500");
         card.refuses("6a86", "8021000600");
     }
 

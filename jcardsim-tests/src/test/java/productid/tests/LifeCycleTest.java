@@ -16,6 +16,7 @@ import productid.sim.Silicon;
 
 /** INSTALLED → KEYED → LOCKED, one way: each command in each state. */
 class LifeCycleTest {
+    private static final byte[] ALGORITHMS = {TapUrl.P256, TapUrl.RSA_2048};
     private static final String CAPABILITIES = "8002000000";
     private static final String GET_KEY = "8021000400";
     private static final String GET_PREFIX = "8021000100";
@@ -139,24 +140,53 @@ class LifeCycleTest {
         assertEquals(0xFF, card.info().state());
     }
 
+    @ParameterizedTest
+    @CsvSource({"00, 00", "01, 01", "02, 02", "03, 03", "f3, 03", "fc, 00"})
+    void theMaskOfTheInstallSaysWhichAlgorithmsThereAre(String asked, String present) {
+        Card card = Card.installed(asked, new Silicon());
+        assertEquals(asked + present + "0000", card.ok(CAPABILITIES));
+        int bits = Integer.parseInt(present, 16);
+        for (byte algorithm : ALGORITHMS) {
+            if ((bits & algorithm) == 0) {
+                card.refuses("6a81", Card.generateCommand(algorithm));
+            }
+        }
+        assertEquals(0, card.info().state());
+        for (byte algorithm : ALGORITHMS) {
+            if ((bits & algorithm) != 0) {
+                Card.installed(asked, new Silicon()).locked(algorithm);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"javacard.security.Signature, 33, 02", "javacard.security.Signature, 40, 01", "javacard.security.KeyBuilder, 11, 02",
+        "javacard.security.KeyBuilder, 12, 02", "javacard.security.MessageDigest, 4, 00"})
+    void whatTheChipLacksIsAbsent(Class<?> factory, byte constant, String present) {
+        Card card = Card.installed("", lacking(factory, constant));
+        assertEquals("03" + present + "0000", card.ok(CAPABILITIES));
+        for (byte algorithm : ALGORITHMS) {
+            if ((Integer.parseInt(present, 16) & algorithm) == 0) {
+                card.refuses("6a81", Card.generateCommand(algorithm));
+            }
+        }
+        assertEquals(0, card.info().state());
+    }
+
     @Test
     void noAlgorithmNoKey() {
-        Card asked = Card.installed("02", new Silicon());
-        assertEquals("02000000", asked.ok(CAPABILITIES));
-        asked.refuses("6a81", Card.GENERATE);
-        assertEquals(0, asked.info().state());
-        for (Class<?> missing : new Class<?>[] {Signature.class, KeyBuilder.class}) {
-            Card chip = Card.installed("", new Silicon() {
-                @Override
-                public boolean has(Class<?> factory, byte algorithm) {
-                    return factory != missing;
-                }
-            });
-            assertEquals("03000000", chip.ok(CAPABILITIES), missing.getSimpleName());
-            chip.refuses("6a81", Card.GENERATE);
+        for (String algorithm : new String[] {"00", "03", "04", "80", "ff"}) {
+            Card.installed().refuses("6a81", "8010" + algorithm + "0000");
         }
-        Card.installed().refuses("6a81", "8010020000");
-        Card.installed().refuses("6a81", "8010000000");
+    }
+
+    private static Silicon lacking(Class<?> factory, byte constant) {
+        return new Silicon() {
+            @Override
+            public boolean has(Class<?> type, byte algorithm) {
+                return type != factory || algorithm != constant;
+            }
+        };
     }
 
     @Test
@@ -211,7 +241,7 @@ class LifeCycleTest {
     @Test
     void contactOnlyConfigurationKeepsTheAirOut() {
         Card card = Card.installed("0301", new Silicon());
-        assertEquals("03010100", card.ok(CAPABILITIES));
+        assertEquals("03030100", card.ok(CAPABILITIES));
         card.refuses("6982", Card.GENERATE);
         card.sim.contactless(false);
         card.configured();
