@@ -138,6 +138,9 @@ func TestEveryPageIsFitForEverybody(t *testing.T) {
 			p.Wait("h1")
 			p.Check()
 			p.Screenshot(name + "-" + reader.language)
+			if name == "certificate" {
+				assert.Equal(t, server+path+"/bundle", p.QR(), "dark %t", reader.dark)
+			}
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // Package browsertest drives a real browser in tests: Debian's Chromium, headless, with a virtual authenticator for passkeys, looked
-// over by axe-core, with screenshots kept for people's eyes.
+// over by axe-core, its QR codes read by zbarimg, with screenshots kept for people's eyes.
 //
-// A test without Chromium or axe-core on its machine skips with one line; under PRODUCTID_REQUIRE=all it fails. scripts/setup.sh
-// installs both. Screenshots go to the folder that PRODUCTID_SCREENSHOTS names, else nowhere. PRODUCTID_BROWSER=off leaves these tests
+// A test without Chromium, axe-core or zbarimg on its machine skips with one line; under PRODUCTID_REQUIRE=all it fails. scripts/setup.sh
+// installs them. Screenshots go to the folder that PRODUCTID_SCREENSHOTS names, else nowhere. PRODUCTID_BROWSER=off leaves these tests
 // to another run, because a browser sees nothing of how a program was built.
 package browsertest
 
