@@ -5,6 +5,7 @@ import com.licel.jcardsim.base.SimulatorRuntime;
 import com.licel.jcardsim.base.SimulatorSystem;
 import java.util.Arrays;
 import javacard.framework.AID;
+import javacard.framework.APDU;
 import javacard.framework.Applet;
 import javacard.framework.ISO7816;
 
@@ -20,6 +21,7 @@ final class CardRuntime extends SimulatorRuntime {
     final ApiWrites apiWrites = new ApiWrites(this);
     Silicon silicon = new Silicon();
     private boolean installed;
+    private Throwable thrown;
 
     CardRuntime() {
         this(new TransientArrays());
@@ -52,12 +54,18 @@ final class CardRuntime extends SimulatorRuntime {
         return installed;
     }
 
+    /** What left the applet at the last command, or null. jCardSim answers it, with 6F00 unless it is an ISOException. */
+    Throwable thrown() {
+        return thrown;
+    }
+
     /** Answers one command; throws {@link PowerLost} when the power went meanwhile. */
     @Override
     public byte[] transmitCommand(byte[] command) {
         if (memory.lost() != null) {
             throw memory.lost();
         }
+        thrown = null;
         if (!isWellFormed(command)) {
             return word(ISO7816.SW_WRONG_LENGTH);
         }
@@ -70,6 +78,41 @@ final class CardRuntime extends SimulatorRuntime {
             abortTransaction();
         }
         return getAID() == null && isAppletSelectionApdu(command) ? word(ISO7816.SW_FILE_NOT_FOUND) : answer;
+    }
+
+    /** The applet with a witness around it. */
+    @Override
+    protected Applet getApplet(AID aid) {
+        Applet applet = super.getApplet(aid);
+        return applet == null ? null : new Applet() {
+            @Override
+            public boolean select() {
+                return applet.select();
+            }
+
+            @Override
+            public void process(APDU apdu) {
+                try {
+                    applet.process(apdu);
+                } catch (Throwable t) {
+                    thrown = t;
+                    throw t;
+                }
+            }
+        };
+    }
+
+    @Override
+    public boolean isAppletSelecting(Object applet) {
+        return selecting && applet == super.getApplet(getAID());
+    }
+
+    @Override
+    protected void resetAPDU(APDU apdu, ApduCase shape, byte[] command) {
+        super.resetAPDU(apdu, shape, command);
+        if (command != null) {
+            silicon.received(apdu.getBuffer(), Math.max(command.length, ISO7816.OFFSET_CDATA));
+        }
     }
 
     /** A selection by a name that is longer than any, or empty, names nothing here. */

@@ -9,7 +9,10 @@ import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
 import javacard.security.Signature;
 
-/** What {@link Instrument} puts in place of the applet's own writes and calls. Public for the rewritten classes only. */
+/**
+ * What {@link Instrument} puts in place of the applet's own writes and calls. Public for the rewritten classes and for
+ * jCardSim's random numbers only.
+ */
 public final class Hooks {
     private static final int REFERENCE_SIZE = 2;
     private static final int SIGNATURE_MAX = 512;
@@ -161,6 +164,10 @@ public final class Hooks {
 
     public static void apiEnds() {
         CardRuntime.current().apiWrites.end();
+    }
+
+    public static void random(byte[] bytes) {
+        CardRuntime.current().silicon.random(bytes);
     }
 
     /** Bytes that are neither the old nor the new ones. */

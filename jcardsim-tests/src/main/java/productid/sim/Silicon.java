@@ -1,9 +1,21 @@
 package productid.sim;
 
+import java.security.SecureRandom;
 import javacard.security.KeyPair;
 
 /** The crypto coprocessor as the applet meets it. A test extends it to make something go wrong. */
 public class Silicon {
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    /** The random number generator: fills bytes, which become keys and the nonces of ECDSA. */
+    public void random(byte[] bytes) {
+        RANDOM.nextBytes(bytes);
+    }
+
+    /** Called when a command has come in. From used on, a card's APDU buffer holds whatever was there before. */
+    public void received(byte[] buffer, int used) {
+    }
+
     /** Whether this card has the algorithm: a constant of Signature, KeyBuilder (type) or MessageDigest. */
     public boolean has(Class<?> factory, byte algorithm) {
         return true;

@@ -67,6 +67,11 @@ public final class SimCard {
         runtime.changeProtocol(yes ? PROTOCOL_CONTACTLESS : PROTOCOL_CONTACT);
     }
 
+    /** What left the applet's process at the last command, an ISOException among it, or null. */
+    public synchronized Throwable thrown() {
+        return runtime.thrown();
+    }
+
     /** What the card remembers without power. */
     public Memory memory() {
         return runtime.memory;

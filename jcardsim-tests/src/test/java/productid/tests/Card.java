@@ -315,6 +315,17 @@ final class Card {
         }
     }
 
+    /** Puts another object where the applet keeps one, as a bug might. */
+    static void replace(Object owner, String name, Object value) {
+        try {
+            var field = owner.getClass().getDeclaredField(name);
+            field.setAccessible(true);
+            field.set(owner, value);
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(e);
+        }
+    }
+
     static String idText(byte[] id) {
         return Base64.getUrlEncoder().encodeToString(id);
     }
