@@ -28,6 +28,7 @@ var floors = map[string]int{
 	"docs/snippets/redirect": 0, "docs/snippets/webhooks": 0,
 	"pkg/t4t": 1, "pkg/card": 1, "pkg/ledger": 1,
 	"host/pcsc": 1, "host/simcard": 1, "host/store": 1, "host/devnet": 1, "host/edge": 1, "host/words": 1,
+	"host/cardbench":   2,
 	"host/ledger/tlog": 2, "host/ledger/stardust": 2, "host/secrets": 2, "pkg/record": 2,
 	"host/registry": 3, "host/ledger/tiles": 3, "host/ledger/anchor": 3, "pkg/bundle": 3,
 	"host/identity":      3,

@@ -14,6 +14,7 @@ import (
 // cardReader is a card on a reader, connected.
 type cardReader interface {
 	apdu.Transmitter
+	ATR() []byte
 	Close() error
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 
+	"github.com/productid/productid/host/cardbench"
 	"github.com/productid/productid/host/devnet"
 	"github.com/productid/productid/host/edge"
 	"github.com/productid/productid/host/ledger/anchor"
@@ -208,6 +209,8 @@ func ofCards() []entry {
 		is(card.ErrRefused, Reader, "card_refused", "the card refuses the value", "check the value; productid card info shows what the card holds"),
 		is(card.ErrTooLong, Reader, "too_long", "the answer is too long for this reader, or the context for this card", "use another reader (an ACR122U passes no key and no signature on) or a context of at most 95 bytes"),
 		is(card.ErrMalformed, Reader, "card_malformed", "the card does not follow the protocol", "take it off and put it on again; if that stays, the card is broken or an imitation"),
+		is(cardbench.ErrFewCounts, Reader, "few_counts", "the card has too few counts left for this", "give fewer --runs; productid card info shows what it has left"),
+		is(cardbench.ErrTap, Reader, "card_malformed", "the card served a tap that is none of its own", "take it off and put it on again; if that stays, the card is broken or an imitation"),
 		is(t4t.ErrNoTag, Reader, "not_a_tag", "what is on the reader is no NFC tag of type 4", "put a ProductID card on the reader"),
 		is(t4t.ErrMalformed, Reader, "card_malformed", "the tag does not follow the standard, so no phone would read it", "take it off and put it on again; if that stays, the card is broken or an imitation"),
 		as[apdu.Status](Reader, "card_refused", "the card refused a command", "take the card off and put it on again, then run the command once more"),
