@@ -207,7 +207,7 @@ func ofCards() []entry {
 		is(card.ErrState, Reader, "card_state", "the card's state does not allow it", "productid card info shows the state; a second productid card personalise goes on from it"),
 		is(card.ErrMemory, Reader, "card_worn_out", "the card could not count, so it did not sign", "the card is at its end: make a new one"),
 		is(card.ErrRefused, Reader, "card_refused", "the card refuses the value", "check the value; productid card info shows what the card holds"),
-		is(card.ErrTooLong, Reader, "too_long", "the answer is too long for this reader, or the context for this card", "use another reader (an ACR122U passes no key and no signature on) or a context of at most 95 bytes"),
+		is(card.ErrTooLong, Reader, "too_long", "the answer is too long for this reader, or the context for this card", "use another reader, or a context of at most 95 bytes"),
 		is(card.ErrMalformed, Reader, "card_malformed", "the card does not follow the protocol", "take it off and put it on again; if that stays, the card is broken or an imitation"),
 		is(cardbench.ErrFewCounts, Reader, "few_counts", "the card has too few counts left for this", "give fewer --runs; productid card info shows what it has left"),
 		is(cardbench.ErrTap, Reader, "card_malformed", "the card served a tap that is none of its own", "take it off and put it on again; if that stays, the card is broken or an imitation"),

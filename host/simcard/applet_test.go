@@ -16,6 +16,8 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/card/apduscript"
+	"github.com/productid/productid/pkg/ndef"
+	"github.com/productid/productid/pkg/t4t"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -43,12 +45,20 @@ func applet(t *testing.T, options ...string) *simcard.Card {
 	return dial(t, strings.TrimPrefix(strings.TrimSpace(line), "ready tcp "))
 }
 
-// keyed lets the applet make its key.
+// both are the algorithms that the applet makes keys of.
+var both = []tap.Algorithm{tap.P256, tap.RSA2048}
+
+// keyed lets the applet make a P-256 key.
 func keyed(t *testing.T, c *simcard.Card) (*card.Client, tap.CardID) {
+	t.Helper()
+	return keyedWith(t, c, tap.P256)
+}
+
+func keyedWith(t *testing.T, c *simcard.Card, a tap.Algorithm) (*card.Client, tap.CardID) {
 	t.Helper()
 	client, err := card.Open(c)
 	require.NoError(t, err)
-	id, err := client.Generate(tap.P256)
+	id, err := client.Generate(a)
 	require.NoError(t, err)
 	key, err := client.Key()
 	require.NoError(t, err)
@@ -57,8 +67,14 @@ func keyed(t *testing.T, c *simcard.Card) (*card.Client, tap.CardID) {
 }
 
 func TestEveryReaderGetsItsMessageFromTheApplet(t *testing.T) {
+	for _, algorithm := range both {
+		t.Run(algorithm.String(), func(t *testing.T) { everyReaderGetsItsMessage(t, algorithm) })
+	}
+}
+
+func everyReaderGetsItsMessage(t *testing.T, algorithm tap.Algorithm) {
 	c := applet(t)
-	client, id := keyed(t, c)
+	client, id := keyedWith(t, c, algorithm)
 	require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
 	require.NoError(t, client.Lock(id))
 	files, err := filepath.Glob("../../testdata/apdu/*.apdu")
@@ -73,12 +89,48 @@ func TestEveryReaderGetsItsMessageFromTheApplet(t *testing.T) {
 }
 
 func TestAppletAnswersAChallenge(t *testing.T) {
-	client, _ := keyed(t, applet(t))
-	key, err := client.Key()
-	require.NoError(t, err)
-	answer, err := client.Challenge([]byte("0123456789abcdef"), []byte("context"))
-	require.NoError(t, err)
-	assert.NoError(t, answer.Verify(key))
+	for _, algorithm := range both {
+		c := applet(t)
+		client, _ := keyedWith(t, c, algorithm)
+		key, err := client.Key()
+		require.NoError(t, err)
+		assert.Equal(t, algorithm, key.Algorithm())
+		for counter := uint32(1); counter <= 2; counter++ {
+			answer, err := client.Challenge([]byte("0123456789abcdef"), []byte("context"))
+			require.NoError(t, err)
+			assert.NoError(t, answer.Verify(key))
+			assert.Equal(t, counter, answer.Counter)
+		}
+	}
+}
+
+// The ACR122U is the cheapest reader that many people have. A card is made, tapped and challenged through it, for no more counts than
+// through another.
+func TestCardIsMadeThroughAReaderOfShortAnswers(t *testing.T) {
+	for _, algorithm := range both {
+		c := applet(t, "--reader", "acr122u")
+		client, id := keyedWith(t, c, algorithm)
+		key, err := client.Key()
+		require.NoError(t, err)
+		template := tap.Template{Prefix: "https://tap.example.com/" + strings.Repeat("t", 60) + "?i=", Middle: "&c="}
+		require.NoError(t, client.PutTemplate(template))
+		read, err := client.Template()
+		require.NoError(t, err)
+		assert.Equal(t, template, read)
+		answer, err := client.Challenge([]byte("0123456789abcdef"), make([]byte, tap.MaxContext))
+		require.NoError(t, err)
+		require.NoError(t, answer.Verify(key))
+		require.NoError(t, client.Lock(id))
+
+		message, err := t4t.Read(c)
+		require.NoError(t, err)
+		text, err := ndef.ParseURI(message.NDEF)
+		require.NoError(t, err)
+		u, err := tap.Parse(text)
+		require.NoError(t, err)
+		assert.NoError(t, u.Verify(key))
+		assert.Equal(t, uint32(2), u.Counter)
+	}
 }
 
 // A lock cannot be undone: the card must accept what the station does, and the station only refuses more where a host is no host name.

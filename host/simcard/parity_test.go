@@ -3,6 +3,7 @@ package simcard_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/card/cardtest"
+	"github.com/productid/productid/pkg/t4t"
 	"github.com/productid/productid/pkg/tap"
 )
 
@@ -146,17 +148,45 @@ func TestSoftwareCardLacksWhatTheAppletLacks(t *testing.T) {
 }
 
 func TestSoftwareCardEndsAsTheAppletDoes(t *testing.T) {
-	p := &pair{applet: applet(t, "--install", "010000000005"), soft: cardtest.New("card")} // five counts
-	p.soft.CounterMax = 5
-	for _, client := range p.open(t) {
-		_, err := client.Generate(tap.P256)
-		require.NoError(t, err)
-		require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
+	for _, algorithm := range []tap.Algorithm{tap.P256, tap.RSA2048} {
+		t.Run(algorithm.String(), func(t *testing.T) {
+			p := &pair{applet: applet(t, "--install", "030000000005"), soft: cardtest.New("card")} // five counts
+			p.soft.CounterMax = 5
+			for _, client := range p.open(t) {
+				_, err := client.Generate(algorithm)
+				require.NoError(t, err)
+				require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
+			}
+			p.play(t, rand.New(rand.NewPCG(3, 4)), 1000)
+			for _, client := range p.open(t) {
+				info, err := client.Info()
+				require.NoError(t, err)
+				require.True(t, info.Exhausted())
+				require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
+			}
+			p.sameTag(t, card.Profile{MaxRead: card.OldReaderMaxRead})
+			p.sameTag(t, card.Profile{MaxRead: card.DefaultMaxRead, ChallengeOnly: true})
+		})
 	}
-	p.play(t, rand.New(rand.NewPCG(3, 4)), 1000)
+}
+
+// sameTag reads both cards as a phone does and wants byte for byte the same but for the card's id.
+func (p *pair) sameTag(t *testing.T, profile card.Profile) {
+	t.Helper()
+	var messages []string
 	for _, client := range p.open(t) {
+		require.NoError(t, client.PutProfile(profile))
+	}
+	for _, c := range []apdu.Transmitter{p.applet, p.soft} {
+		client, err := card.Open(c)
+		require.NoError(t, err)
 		info, err := client.Info()
 		require.NoError(t, err)
-		require.True(t, info.Exhausted())
+		message, err := t4t.Read(c)
+		require.NoError(t, err)
+		text := string(message.CC) + string(message.NDEF)
+		require.Contains(t, text, info.ID.String())
+		messages = append(messages, strings.Replace(text, info.ID.String(), "ID", 1))
 	}
+	require.Equal(t, messages[0], messages[1])
 }

@@ -31,16 +31,15 @@ func (c *Client) Challenge(nonce, context []byte) (tap.Challenge, error) {
 
 func (c *Client) challenge(nonce, context []byte) (uint32, []byte, error) {
 	data := append(append([]byte{byte(len(nonce))}, nonce...), context...)
-	command := apdu.Command{INS: insChallenge, Data: data, Ne: counterLength + c.answeredWith()}
-	b, err := c.send(command, ErrState)
-	if isWrongLength(err) || isUnforeseen(err) && command.Ne > shortAnswer && c.isReaderShort() {
+	b, err := c.send(apdu.Command{INS: insChallenge, Data: data, Ne: apdu.MaxAnswer}, ErrState)
+	if isWrongLength(err) || isUnforeseen(err) && c.isReaderShort() {
 		return 0, nil, tooLong(err)
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	if len(b) != command.Ne {
-		return 0, nil, fmt.Errorf("%w: challenge answer of %d bytes: want %d", ErrMalformed, len(b), command.Ne)
+	if want := counterLength + c.answeredWith(); len(b) != want {
+		return 0, nil, fmt.Errorf("%w: challenge answer of %d bytes: want %d", ErrMalformed, len(b), want)
 	}
 	counter, signature := binary.BigEndian.Uint32(b), b[counterLength:]
 	if counter == 0 {
@@ -73,8 +72,8 @@ func (c *Client) signature() ([]byte, error) {
 	return signature, nil
 }
 
-// shortAnswer is the longest answer that every reader passes on: the ACR122U answers 6F00 in the card's name to a command that
-// asks for more.
+// shortAnswer is the longest answer that every reader is known to pass on. The ACR122U answers 6F00 in the card's name to a command
+// that asks for more, unless it asks for all there is (Le 00).
 const shortAnswer = OldReaderMaxRead
 
 // isReaderShort reports whether an answer as long as a key does not come through and a short one does.

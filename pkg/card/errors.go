@@ -26,9 +26,9 @@ var (
 	ErrRefused = errors.New("the card refuses the value")
 	// ErrMemory says that the card could not write its counter: it is worn out or at its end, and did not sign.
 	ErrMemory = errors.New("the card could not write its memory")
-	// ErrTooLong says that a message is too long for what carries it. Some USB readers, the ACR122U among them, pass no answer of more
-	// than 59 bytes on, and the protocol cannot cut a key or a signature that short; a card with a small buffer takes no challenge
-	// whose context has more than 95 bytes. Nothing but the message's length is wrong.
+	// ErrTooLong says that a message is too long for what carries it: a reader that passes on no answer as long as a key or a signature,
+	// which the protocol cannot cut shorter, or a card with a small buffer, which takes no challenge whose context has more than 95
+	// bytes. Nothing but the message's length is wrong.
 	ErrTooLong = errors.New("too long for the reader or the card: use another reader, or a shorter context")
 	// ErrMalformed says that an answer does not follow the protocol: the card is broken or an imitation.
 	ErrMalformed = errors.New("the card's answer does not follow the protocol")

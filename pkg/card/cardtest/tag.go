@@ -103,8 +103,20 @@ func (c *Card) message(offset int) ([]byte, apdu.Status) {
 	if err != nil {
 		return nil, apdu.StatusUnknown
 	}
+	if c.isRSA() {
+		message = longRecord(message)
+	}
 	c.session.message = append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
 	return c.session.message, apdu.StatusOK
+}
+
+// longRecord gives a URI record the header of a long one, which a card of RSA-2048 always has.
+func longRecord(message []byte) []byte {
+	const flagShort, header = 0x10, 3 // flags, length of the type, length of the payload
+	if message[0]&flagShort == 0 {
+		return message
+	}
+	return append([]byte{message[0] &^ flagShort, message[1], 0, 0, 0, message[2]}, message[header:]...)
 }
 
 func (c *Card) url(template tap.Template, offset int) (string, apdu.Status) {
