@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
@@ -67,6 +68,11 @@ func challenge(r cardReader, nonce, context []byte) (tap.Challenge, tap.Key, err
 		return tap.Challenge{}, tap.Key{}, err
 	}
 	answer, err := client.Challenge(nonce, context)
+	if errors.Is(err, card.ErrState) {
+		if info, bad := client.Info(); bad == nil && info.Exhausted() {
+			err = errExhausted
+		}
+	}
 	if err != nil {
 		return tap.Challenge{}, tap.Key{}, err
 	}
@@ -75,6 +81,11 @@ func challenge(r cardReader, nonce, context []byte) (tap.Challenge, tap.Key, err
 	}
 	return answer, key, nil
 }
+
+// errExhausted is of a card that signs nothing any more. What it says of itself might be said by a copy, too.
+var errExhausted = &console.Problem{Code: "exhausted", What: "challenging the card", Exit: console.No,
+	Why:  "its counter has come to its end, so it signs nothing any more and cannot prove itself",
+	Next: "make a new card in its place, and take this one out of service (productid revoke card)"}
 
 type answerView struct {
 	ID        tap.CardID   `json:"card"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/ndef"
 	"github.com/productid/productid/pkg/t4t"
+	"github.com/productid/productid/pkg/tap"
 )
 
 func (a *app) cardRead() *cobra.Command {
@@ -23,6 +25,10 @@ func (a *app) cardRead() *cobra.Command {
 				url, err := readURL(r)
 				if err != nil {
 					return err
+				}
+				if u, err := tap.Parse(url); errors.Is(err, tap.ErrUnsigned) {
+					says, next := console.Unsigned(u.Unsigned)
+					a.console.Warn(console.Warning{Code: "unsigned", What: "the URL has no signature, and proves nothing; it says " + says, Next: next})
 				}
 				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, console.Clean(url)) })
 			})

@@ -19,7 +19,8 @@ func (a *app) cardVerify() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Check a card against the ledger, and that it is no copy",
 		Long: `Challenges the card with a fresh nonce, which no copy of its data can answer, and compares its key, its template and
-its state with what the ledger says. It costs one count. Exit code 3 when the card is not what the ledger says.`,
+its state with what the ledger says. It costs one count. Exit code 3 when the card is not what the ledger says. Cards that answer
+challenges only are checked so; one whose counter has come to its end answers none, and cannot be told from a copy any more.`,
 		Example: "  productid card verify --json",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -58,7 +59,8 @@ type examination struct {
 	Counter  uint32     `json:"counter"`
 	Recorded string     `json:"recorded,omitempty"` // the ledger's state
 	Last     uint32     `json:"last"`
-	Differs  []string   `json:"differs"` // empty: the card is what the ledger says
+	Silent   bool       `json:"challengeOnly"` // it signs no taps, it says
+	Differs  []string   `json:"differs"`       // empty: the card is what the ledger says
 	key      tap.Key
 	template tap.Template
 }
@@ -79,7 +81,7 @@ func examine(r cardReader) (examination, error) {
 	if err != nil {
 		return examination{}, err
 	}
-	e := examination{ID: key.ID(), State: info.State, Counter: answer.Counter, Differs: []string{}, key: key}
+	e := examination{ID: key.ID(), State: info.State, Counter: answer.Counter, Silent: info.Profile.ChallengeOnly, Differs: []string{}, key: key}
 	if e.template, err = client.Template(); err != nil && !errors.Is(err, card.ErrAbsent) {
 		return examination{}, err
 	}
@@ -108,7 +110,11 @@ func (a *app) examined(e examination) error {
 		if len(e.Differs) > 0 {
 			verdict = "NOT what the ledger says"
 		}
-		console.Fields(w, "card", e.ID.String(), "verdict", verdict, "state", e.State.String(), "ledger", e.Recorded,
+		taps := ""
+		if e.Silent {
+			taps = "not signed: it answers challenges only"
+		}
+		console.Fields(w, "card", e.ID.String(), "verdict", verdict, "state", e.State.String(), "taps", taps, "ledger", e.Recorded,
 			"counter", fmt.Sprintf("%d, ledger %d", e.Counter, e.Last))
 		for _, d := range e.Differs {
 			fmt.Fprintf(w, "differs: %s\n", d)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/productid/productid/host/console"
 	"github.com/productid/productid/host/registry"
+	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
@@ -24,9 +25,7 @@ func (in *inspector) tapURL(text string) (finding, bool) {
 	const kind = "a tap URL"
 	u, err := tap.Parse(text)
 	if errors.Is(err, tap.ErrUnsigned) {
-		f := refuse("a card's URL without a signature ("+u.Unsigned+")", tap.Class(err), err)
-		f.add("card", u.ID.String())
-		return f, true
+		return in.unsignedURL(u, text), true
 	}
 	if err != nil {
 		return refuse("a URL, and no tap URL", tap.Class(err), err), true
@@ -42,6 +41,24 @@ func (in *inspector) tapURL(text string) (finding, bool) {
 	f.add("counter", fmt.Sprint(u.Counter))
 	f.add("signature", fmt.Sprintf("%d bytes", len(u.Signature)))
 	return f, true
+}
+
+// unsignedURL is no proof, and no sign of a counterfeit: what the ledger knows of its card is all that can be said.
+func (in *inspector) unsignedURL(u tap.URL, text string) finding {
+	says, _ := console.Unsigned(u.Unsigned)
+	means, _ := console.Sentence(string(validation.UnsignedURL))
+	f := finding{Kind: "a tap URL without a signature", Holds: holdsNo, Why: "unsigned: " + means, Facts: []fact{}}
+	f.add("it says", says)
+	f.add("card", u.ID.String())
+	h, err := in.house()
+	if err != nil || h == nil {
+		return f
+	}
+	defer h.Close()
+	if v, err := h.validation.Validate(in.ctx, text); err == nil {
+		f.add("known", knownOf(v))
+	}
+	return f
 }
 
 // judge asks the ledger about a tap.

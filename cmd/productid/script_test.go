@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SCRIPTS", scripts)
 			e.Setenv("XDG_CACHE_HOME", cache)
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Values[onReaders] = map[string]*cardServer{}
 			e.Defer(func() { endDevnet(e.WorkDir) })
 			return nil
 		},
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			_, err := devnet.Programs(filepath.Join(scripts, "devnet"))
 			return err == nil || os.Getenv("PRODUCTID_REQUIRE") == "all", nil // [devnet] is the only one
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "card": putCard, "let": let, "alter": alter, "port": port, "await": await, "reaches": reaches},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "card": putCard, "exhaust": exhaust, "let": let, "alter": alter, "port": port, "await": await, "reaches": reaches},
 	})
 }
 
@@ -80,8 +81,27 @@ func putCard(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
-	go (&cardServer{card: cardtest.New(args[0])}).serve(l)
-	ts.Setenv("PRODUCTID_READER", "sim:"+l.Addr().String())
+	server := &cardServer{card: cardtest.New(args[0])}
+	go server.serve(l)
+	reader := "sim:" + l.Addr().String()
+	ts.Setenv("PRODUCTID_READER", reader)
+	ts.Value(onReaders).(map[string]*cardServer)[reader] = server
+}
+
+// onReaders names the cards of a script by their readers.
+type readerKey struct{}
+
+var onReaders readerKey
+
+// exhaust is the command exhaust: the card on the reader comes to the end of its counter.
+func exhaust(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: exhaust")
+	}
+	server := ts.Value(onReaders).(map[string]*cardServer)[ts.Getenv("PRODUCTID_READER")]
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	server.card.Soft.Counter = server.card.CounterMax
 }
 
 // let sets a variable to what the first group of a pattern finds in the last output, or in a file: let URL 'url":"(.*)"' [FILE]

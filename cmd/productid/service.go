@@ -110,7 +110,7 @@ func verdictOf(t wire.Tap, err error) (validation.Verdict, error) {
 	}
 	v := validation.Verdict{
 		Code: validation.Code(code), ID: found.ID, Counter: found.Counter, Unsigned: found.Unsigned, Last: found.Last, State: found.State,
-		MovedTo: found.MovedTo, Skipped: found.Skipped, Since: found.Since, When: found.When, Replayed: t.Replayed,
+		MovedTo: found.MovedTo, Skipped: found.Skipped, Since: found.Since, When: found.When, Replayed: t.Replayed, Registered: found.Registered, Contradicted: found.Contradicted,
 	}
 	if err != nil || t.Receipt == nil || t.Evidence == nil {
 		return v, err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,15 +71,23 @@ func runOf(r record.Range) string {
 func verdictWords(w io.Writer, v validation.Verdict) {
 	means, next := console.Sentence(string(v.Code))
 	fmt.Fprintf(w, "%s: %s\n", v.Code, means)
+	var says, known string
 	var id, counter, when, since, skipped, replayed, receipt string
 	if v.ID != nil {
-		id, counter = v.ID.String(), fmt.Sprint(v.Counter)
+		id = v.ID.String()
 	}
-	if v.Last > 0 {
+	if v.Counter > 0 {
+		counter = fmt.Sprint(v.Counter)
+	}
+	if v.Last > 0 && v.Counter > 0 {
 		counter += fmt.Sprintf(", used up to %d", v.Last)
 	}
 	if v.When != nil {
 		when = v.When.UTC().Format(time.RFC3339)
+	}
+	if v.Code == validation.UnsignedURL {
+		says, next = console.Unsigned(v.Unsigned)
+		known = knownOf(v)
 	}
 	if v.Since != nil {
 		since = "what was recorded after " + v.Since.UTC().Format(time.RFC3339)
@@ -92,5 +101,24 @@ func verdictWords(w io.Writer, v validation.Verdict) {
 	if v.Receipt != nil {
 		receipt = fmt.Sprintf("message %d of %v, %s", v.Receipt.Number, v.Receipt.Channel, v.Receipt.Place())
 	}
-	console.Fields(w, "card", id, "counter", counter, "when", when, "lost", since, "moved to", v.MovedTo, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
+	console.Fields(w, "card", id, "it says", says, "known", known, "counter", counter, "when", when, "lost", since, "moved to", v.MovedTo, "skipped", skipped, "repeated", replayed, "receipt", receipt, "next", next)
+}
+
+// knownOf says what is known of the card that a URL without a signature names, whoever wrote it.
+func knownOf(v validation.Verdict) string {
+	if v.Registered == nil {
+		return ""
+	}
+	if !*v.Registered {
+		return "no issuer on this ledger registered this card"
+	}
+	state := v.State
+	if state == "" {
+		state = "not in service"
+	}
+	text := fmt.Sprintf("the card is registered, %s, used up to %d", strings.ReplaceAll(state, "_", " "), v.Last)
+	if v.Contradicted {
+		text += "; it has signed taps, so it does not serve this URL"
+	}
+	return text
 }

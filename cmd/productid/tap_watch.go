@@ -36,7 +36,8 @@ used up: with --action validate nothing is written, and a tag that serves one co
 card (--reader sim:HOST:PORT) is tapped at each Enter, or every --interval.
 
 --exec runs a program for each tap, not through a shell. It finds the answer in PRODUCTID_TAP_CODE, PRODUCTID_TAP_OK (1 or
-0), PRODUCTID_TAP_URL, PRODUCTID_TAP_CARD and PRODUCTID_TAP_COUNTER. With --action validate, a gate that it opens opens for
+0), PRODUCTID_TAP_URL, PRODUCTID_TAP_CARD and PRODUCTID_TAP_COUNTER, of a URL without a signature the reason it gives in
+PRODUCTID_TAP_UNSIGNED (exhausted or challenge): such a card is checked by productid card verify. With --action validate, a gate that it opens opens for
 every copy of a URL, any number of times.`,
 		Example: "  productid tap watch --reader pcsc:ACR122 --exec /usr/local/bin/open-gate",
 		Args:    arguments(0, 0, ""),
@@ -192,7 +193,7 @@ func (w *watch) call(ctx context.Context, url string, v validation.Verdict) {
 		id = v.ID.String()
 	}
 	cmd.Env = append(withoutKey(cmd.Environ()), "PRODUCTID_TAP_CODE="+string(v.Code), "PRODUCTID_TAP_OK="+ok, "PRODUCTID_TAP_URL="+url,
-		"PRODUCTID_TAP_CARD="+id, fmt.Sprintf("PRODUCTID_TAP_COUNTER=%d", v.Counter))
+		"PRODUCTID_TAP_CARD="+id, fmt.Sprintf("PRODUCTID_TAP_COUNTER=%d", v.Counter), "PRODUCTID_TAP_UNSIGNED="+v.Unsigned)
 	cmd.Stdout, cmd.Stderr = w.err, w.err // standard output holds answers only
 	if err := cmd.Run(); err != nil {
 		w.console.Report(fmt.Errorf("running %s: %w", w.exec[0], err))

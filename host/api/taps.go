@@ -74,7 +74,7 @@ func (a *API) tapAnswer(ctx context.Context, f desk.Finding, err error) (*tapOut
 	}
 	v := wire.Verdict{
 		ID: f.ID, Counter: f.Counter, Unsigned: f.Unsigned, Last: f.Last, State: f.State, MovedTo: f.MovedTo,
-		Skipped: f.Skipped, Since: f.Since, When: f.When,
+		Skipped: f.Skipped, Since: f.Since, When: f.When, Registered: f.Registered, Contradicted: f.Contradicted,
 	}
 	if !f.Code.OK() {
 		return nil, &fault{code: string(f.Code), verdict: v, fields: wrongAnswers(f)}

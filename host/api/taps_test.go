@@ -16,6 +16,7 @@ import (
 	"github.com/productid/productid/host/identity"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
+	"github.com/productid/productid/pkg/tap"
 )
 
 const retryKey = "q83vEjRWeJCrze8SNFZ4kA"
@@ -133,6 +134,43 @@ func TestEveryRefusalHasItsStatus(t *testing.T) {
 	long := update(good)
 	long.Payload = json.RawMessage(fmt.Sprintf("%q", strings.Repeat("x", 62<<10)))
 	refused(t, w.ask(http.MethodPost, "/v1/taps", key, long), http.StatusUnprocessableEntity, "payload_rejected")
+}
+
+// TestURLWithoutSignatureSaysWhy: with what is known of the card that it names, which is not the same as that the card made it.
+func TestURLWithoutSignatureSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	key := w.key(w.bell, identity.RecordTaps)
+	ask := func(url string) (problems []wire.Problem) {
+		t.Helper()
+		for _, order := range []wire.TapRequest{look(url), update(url)} {
+			p := refused(t, w.ask(http.MethodPost, "/v1/taps", key, order), http.StatusUnprocessableEntity, "unsigned_url")
+			require.NotNil(t, p.Registered)
+			assert.Contains(t, p.Detail, "Anybody can write such a URL")
+			problems = append(problems, p)
+		}
+		return problems
+	}
+	own := w.bell.card
+	for _, p := range ask(own.Template.UnsignedURL(own.ID(), tap.ChallengeOnly)) {
+		assert.Equal(t, tap.ChallengeOnly, p.Unsigned)
+		assert.Equal(t, own.ID(), *p.ID)
+		assert.True(t, *p.Registered)
+		assert.Equal(t, record.StateInService, p.State)
+		assert.False(t, p.Contradicted)
+	}
+	decode[wire.Tap](t, w.ask(http.MethodPost, "/v1/taps", key, update(own.Tap())), http.StatusOK)
+	for _, p := range ask(own.Template.UnsignedURL(own.ID(), tap.ChallengeOnly)) {
+		assert.True(t, p.Contradicted)
+	}
+	for _, p := range ask(own.Template.UnsignedURL(own.ID(), tap.Exhausted)) {
+		assert.Equal(t, tap.Exhausted, p.Unsigned)
+		assert.False(t, p.Contradicted)
+		assert.Equal(t, own.Counter, p.Last)
+	}
+	for _, p := range ask(own.Template.UnsignedURL(tap.CardID{1}, tap.Exhausted)) {
+		assert.False(t, *p.Registered)
+		assert.Empty(t, p.State)
+	}
 }
 
 func TestWhatMayHaveBeenRecordedIsNeverCalledUnavailable(t *testing.T) {

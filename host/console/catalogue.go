@@ -238,7 +238,7 @@ func ofFormats() []entry {
 	const next = "productid inspect says what a text is and what is wrong with it"
 	return []entry{
 		is(tap.ErrUnsupported, No, "unsupported", "unsupported: a later version than this program knows", "install a newer version"),
-		is(tap.ErrUnsigned, No, "unsigned", "unsigned: the card cannot or must not sign taps", "it is no counterfeit; productid card challenge asks the card itself"),
+		is(tap.ErrUnsigned, No, "unsigned", "unsigned: the URL says that its card cannot or must not sign taps", "it is no proof, and no sign of a counterfeit; productid card verify asks the card itself"),
 		is(tap.ErrWrongKey, No, "wrong_key", "wrong_key: the key does not belong to the card id", "do not trust the card or the key: one of them was swapped"),
 		is(tap.ErrBadSignature, No, "bad_signature", "bad_signature: the card with this key did not make it", "do not trust it: it was changed or made up"),
 		is(tap.ErrMalformed, No, "malformed", "malformed: it does not follow the format", next),

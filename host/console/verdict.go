@@ -21,7 +21,7 @@ func Sentence(code string) (means, next string) {
 	case "unsupported_version":
 		return "the card speaks a later version than this program knows", "install a newer version"
 	case "unsigned_url":
-		return "the card cannot or must not sign taps; it is no counterfeit", "productid card challenge asks the card itself"
+		return "the URL has no signature, so anybody can have written it: no proof, and no sign of a counterfeit", "productid card verify, with the card on the reader, asks the card itself"
 	case "not_in_service":
 		return "the card is registered and not yet in service", "productid card personalise finishes it"
 	case "history_lost":
@@ -36,4 +36,17 @@ func Sentence(code string) (means, next string) {
 		return "the payload is no JSON, or too long for a record", "give JSON of at most a few kilobytes, or record the SHA-256 of what is larger"
 	}
 	return "", ""
+}
+
+// Unsigned is what a URL without a signature says of its card, by its reason, and what to do next; for a reason that is none, that of
+// unsigned_url.
+func Unsigned(reason string) (says, next string) {
+	_, next = Sentence("unsigned_url")
+	switch reason {
+	case "exhausted":
+		return "exhausted: its card has used up its counter", "productid card info, with the card on the reader, says whether it is at its end; then make a new one in its place"
+	case "challenge":
+		return "challenge: its card signs no taps and answers challenges only", next
+	}
+	return "", next
 }

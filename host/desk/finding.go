@@ -41,7 +41,7 @@ type Finding struct {
 
 // Look says what is to be said of the URL, and writes nothing on the ledger. Errors are ErrTooMany and those of validation.Validate.
 func (d *Desk) Look(ctx context.Context, url string, c Caller) (Finding, error) {
-	if t, err := tap.Parse(url); err == nil {
+	if t, err := tap.Parse(url); err == nil || errors.Is(err, tap.ErrUnsigned) {
 		if err := d.limit("look " + t.ID.String() + " " + c.Network); err != nil {
 			return Finding{}, err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
+	"github.com/productid/productid/pkg/tap"
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
@@ -221,6 +222,32 @@ func TestTapsBeyondTheCardsLimitAreNotRecorded(t *testing.T) {
 		require.Equal(t, validation.Valid, w.look(url, web).Code)
 	}
 	_, err = w.Look(t.Context(), url, web)
+	assert.ErrorAs(t, err, &desk.ErrTooMany{})
+}
+
+// TestURLsWithoutSignatureAreLimitedAsOthersAre: each asks the registry and the ledger about the card that it names.
+func TestURLsWithoutSignatureAreLimitedAsOthersAre(t *testing.T) {
+	w := newWorld(t)
+	var seen []desk.Observation
+	w.o.Observe = func(_ context.Context, o desk.Observation) error {
+		seen = append(seen, o)
+		return nil
+	}
+	left := 1
+	w.o.Limit = func(key string) (time.Duration, bool) {
+		assert.Equal(t, "look "+w.card.ID().String()+" "+web.Network, key)
+		left--
+		return 7 * time.Second, left >= 0
+	}
+	w.Desk = desk.New(w.o)
+	url := w.card.Template.UnsignedURL(w.card.ID(), tap.Exhausted)
+	f := w.look(url, web)
+	assert.Equal(t, validation.UnsignedURL, f.Code)
+	assert.Equal(t, w.card.ID(), f.Card.ID)
+	assert.Equal(t, "shop", f.Face.Name, "whom to ask")
+	require.Len(t, seen, 1)
+	assert.Equal(t, validation.UnsignedURL, seen[0].Verdict.Code)
+	_, err := w.Look(t.Context(), url, web)
 	assert.ErrorAs(t, err, &desk.ErrTooMany{})
 }
 

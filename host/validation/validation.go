@@ -152,8 +152,12 @@ func (v Verdict) recorded(m channel.Message, receipt ledger.Receipt) Verdict {
 // verify checks all that needs no ledger but the registration: form, card, signature.
 func (s *Service) verify(ctx context.Context, url string) (tap.URL, Verdict, error) {
 	t, err := tap.Parse(url)
+	if errors.Is(err, tap.ErrUnsigned) {
+		v, err := s.unsigned(ctx, t)
+		return t, v, err
+	}
 	if err != nil {
-		return t, unreadable(t, err), nil
+		return t, unreadable(err), nil
 	}
 	v := Verdict{Code: Valid, ID: &t.ID, Counter: t.Counter}
 	card, err := s.card(ctx, t.ID)
@@ -183,11 +187,8 @@ func (s *Service) card(ctx context.Context, id tap.CardID) (record.Card, error) 
 	return s.Registry.Card(ctx, id)
 }
 
-func unreadable(t tap.URL, err error) Verdict {
-	switch {
-	case errors.Is(err, tap.ErrUnsigned):
-		return Verdict{Code: UnsignedURL, ID: &t.ID, Unsigned: t.Unsigned}
-	case errors.Is(err, tap.ErrUnsupported):
+func unreadable(err error) Verdict {
+	if errors.Is(err, tap.ErrUnsupported) {
 		return Verdict{Code: UnsupportedVersion}
 	}
 	return Verdict{Code: MalformedURL}

@@ -20,7 +20,7 @@ const (
 
 	MalformedURL       Code = "malformed_url"
 	UnsupportedVersion Code = "unsupported_version"
-	UnsignedURL        Code = "unsigned_url" // the card cannot or must not sign: not valid, and no counterfeit
+	UnsignedURL        Code = "unsigned_url" // says that the card cannot or must not sign: not valid, and no counterfeit
 	UnknownCard        Code = "unknown_card"
 	BadSignature       Code = "bad_signature"
 	NotInService       Code = "not_in_service" // registered, and its tap channel is not open yet
@@ -41,7 +41,6 @@ type Verdict struct {
 	Code     Code          `json:"code"`
 	ID       *tap.CardID   `json:"id,omitempty"`      // as the URL has it, once it could be read
 	Counter  uint32        `json:"counter,omitempty"` // as the URL has it
-	Unsigned string        `json:"unsigned,omitempty"`
 	Card     *record.Card  `json:"-"`                 // as registered; nil when it is not
 	Last     uint32        `json:"last,omitempty"`    // highest counter that is used up now
 	State    string        `json:"state,omitempty"`   // of the tap channel
@@ -49,6 +48,13 @@ type Verdict struct {
 	MovedTo  string        `json:"movedTo,omitempty"` // origin of the ledger where a moved card's life goes on, when its channel says so
 	Skipped  *record.Range `json:"skipped,omitempty"` // counters between Last and this tap that nobody recorded
 
+	// Unsigned is why the card did not sign, as an UnsignedURL has it: tap.Exhausted or tap.ChallengeOnly. Anybody can write such a URL.
+	Unsigned string `json:"unsigned,omitempty"`
+	// Registered says whether the card that an UnsignedURL names is registered; nil with other answers.
+	Registered *bool `json:"registered,omitempty"`
+	// Contradicted says that the card which the UnsignedURL calls one for challenges only has signed taps that are recorded. No card
+	// changes from one into the other: it does not serve this URL.
+	Contradicted bool `json:"contradicted,omitempty"`
 	// Since is until when the card's history is known; only when HistoryLost.
 	Since *time.Time `json:"since,omitempty"`
 	// When is the ledger's time of the record that decided: of this tap when it is Recorded or AlreadyUsed, of the newer one when

@@ -23,6 +23,7 @@ type answer struct {
 	Busy   *words.Text // what stands there while the script asks; nil where it does not ask by itself
 	Moment *moment
 	Gap    string
+	Known  string // of the card that a link without a signature names
 	Reason string // why the maker withdrew the card, in his words
 	Test   bool
 	Good   bool
@@ -100,7 +101,7 @@ func (v *visit) answer(f desk.Finding) answer {
 	if a.Good && code != validation.Valid { // praise comes after the answer
 		a.Product = goodsOf(v.speak, f.Product)
 	}
-	if f.Card != nil && code != validation.BadSignature { // whose certificate would it be?
+	if f.Card != nil && code != validation.BadSignature && code != validation.UnsignedURL { // whose certificate would it be?
 		a.Certificate = "/c/" + f.Card.ID.String()
 	}
 	if a.Test && a.Good { // no page of ours calls it genuine
@@ -109,6 +110,9 @@ func (v *visit) answer(f desk.Finding) answer {
 	a.Report = reportForm{Code: string(code), Open: a.Tone == page.Bad}
 	if f.ID != nil {
 		a.Report.Card = f.ID.String()
+	}
+	if code == validation.UnsignedURL {
+		v.unsigned(&a, f)
 	}
 	v.offer(&a, f)
 	return a

@@ -91,6 +91,9 @@ func shown(t testing.TB, language string) (names []string, pages map[string]repl
 	keep("a made up link", other.get("/t?i="+id+"&c=0000000F&s="+strings.Repeat("A", 86)))
 	keep("an unknown card", other.get("/t?i=AAAAAAAAAAAAAAAA&c=0000000F&s="+strings.Repeat("A", 86)))
 	keep("half a link", other.get("/t?i="+id))
+	for _, reason := range []string{tap.Exhausted, tap.ChallengeOnly} {
+		keep("a link without a signature: "+reason, other.get(w.card.Template.UnsignedURL(w.card.ID(), reason)))
+	}
 	keep("report without a word", other.post("/report", "card", id, "code", "bad_signature", "text", " "))
 	keep("reported", other.post("/report", "card", id, "code", "bad_signature", "text", "Bought at a fair."))
 	w.set(record.Settings{Form: questions()})

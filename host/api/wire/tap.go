@@ -32,15 +32,19 @@ type Place struct {
 
 // Verdict is what was found about a tap. It stands in answers, and as members in the problem that a refusal is.
 type Verdict struct {
-	ID       *tap.CardID   `json:"id,omitempty" doc:"The card, once the URL could be read." pattern:"^[A-Za-z0-9_-]{16}$" example:"sCwcVia7OYj7c7jW"`
-	Counter  uint32        `json:"counter,omitempty" maximum:"4294967295" doc:"The tap's own count."`
-	Unsigned string        `json:"unsigned,omitempty" enum:"exhausted,challenge" doc:"Why the card did not sign the URL."`
-	Last     uint32        `json:"last,omitempty" maximum:"4294967295" doc:"Highest counter that is used up now."`
-	State    string        `json:"state,omitempty" enum:"in_service,completed,revoked,moved,lost" doc:"State of the card."`
-	MovedTo  string        `json:"movedTo,omitempty" doc:"Ledger where the card's life goes on."`
-	Skipped  *record.Range `json:"skipped,omitempty" doc:"Counters between the tap before and this one that nobody recorded: first and last. Each reading counts, so a gap is no sign of a counterfeit."`
-	Since    *time.Time    `json:"since,omitempty" doc:"Until when the card's history is known, where the newest part of it was lost."`
-	When     *time.Time    `json:"when,omitempty" doc:"The ledger's time of the record that decided: of this tap when it was recorded, of the newer one when it is superseded."`
+	ID       *tap.CardID `json:"id,omitempty" doc:"The card, once the URL could be read." pattern:"^[A-Za-z0-9_-]{16}$" example:"sCwcVia7OYj7c7jW"`
+	Counter  uint32      `json:"counter,omitempty" maximum:"4294967295" doc:"The tap's own count."`
+	Unsigned string      `json:"unsigned,omitempty" enum:"exhausted,challenge" doc:"Why the card did not sign, as the URL has it: its counter has come to its end, or it answers challenges only. Anybody can write such a URL."`
+	Last     uint32      `json:"last,omitempty" maximum:"4294967295" doc:"Highest counter that is used up now."`
+	State    string      `json:"state,omitempty" enum:"in_service,completed,revoked,moved,lost" doc:"State of the card."`
+	MovedTo  string      `json:"movedTo,omitempty" doc:"Ledger where the card's life goes on."`
+
+	Registered   *bool `json:"registered,omitempty" doc:"Only with unsigned: whether the card that the URL names is registered here. The members beside it are that card's, whoever wrote the URL."`
+	Contradicted bool  `json:"contradicted,omitempty" doc:"Only with unsigned: the card answers challenges only, says the URL, and the ledger holds taps that it signed. So it does not serve this URL."`
+
+	Skipped *record.Range `json:"skipped,omitempty" doc:"Counters between the tap before and this one that nobody recorded: first and last. Each reading counts, so a gap is no sign of a counterfeit."`
+	Since   *time.Time    `json:"since,omitempty" doc:"Until when the card's history is known, where the newest part of it was lost."`
+	When    *time.Time    `json:"when,omitempty" doc:"The ledger's time of the record that decided: of this tap when it was recorded, of the newer one when it is superseded."`
 }
 
 // Tap is the answer about a tap that is good.
