@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/productid/productid/pkg/apdu"
-	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/ndef"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -179,10 +178,7 @@ func TestToolsOfOthersReadTheTag(t *testing.T) {
 	}{{"opensc-tool", openscTool}, {"scriptor", scriptor}}
 	for _, algorithm := range []tap.Algorithm{tap.P256, tap.RSA2048} {
 		t.Run(algorithm.String(), func(t *testing.T) {
-			insert(t)
-			c := open(t)
-			key := makeCard(t, c, algorithm, card.Profile{MaxRead: card.DefaultMaxRead})
-			require.NoError(t, c.Close())
+			key := insertMade(t, algorithm)
 			for i, program := range tools {
 				exchanges := program.ask(t, installed(t, program.name))
 				require.Len(t, exchanges, len(asked))

@@ -13,10 +13,13 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
-// made makes the applet's key, with a template and this profile, and locks the card.
-func made(t *testing.T, c *simcard.Card, p card.Profile) tap.Key {
+// made makes a key on the applet, with a template and this profile, and locks the card.
+func made(t *testing.T, c *simcard.Card, a tap.Algorithm, p card.Profile) tap.Key {
 	t.Helper()
-	client, id := keyed(t, c)
+	client, err := card.Open(c)
+	require.NoError(t, err)
+	id, err := client.Generate(a)
+	require.NoError(t, err)
 	require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
 	require.NoError(t, client.PutProfile(p))
 	require.NoError(t, client.Lock(id))
@@ -31,18 +34,22 @@ func TestAppletKeepsEveryRuleOfAType4Tag(t *testing.T) {
 		"installed": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			return applet(t), t4ttest.Tag{Serves: t4ttest.Nothing, MaxRead: 0xF6, FileSize: 0xE8}
 		},
-		"locked": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
+		"P-256": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			c := applet(t)
-			return c, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0xE8, Key: made(t, c, plain)}
+			return c, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0xE8, Key: made(t, c, tap.P256, plain)}
+		},
+		"RSA-2048": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
+			c := applet(t)
+			return c, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0x1EB, Key: made(t, c, tap.RSA2048, plain)}
 		},
 		"challenge only": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			c := applet(t)
-			made(t, c, card.Profile{ChallengeOnly: true, MaxRead: card.OldReaderMaxRead})
+			made(t, c, tap.P256, card.Profile{ChallengeOnly: true, MaxRead: card.OldReaderMaxRead})
 			return c, t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0x3B, FileSize: 0xE8, Reason: tap.ChallengeOnly}
 		},
 		"exhausted": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			c := applet(t, "--install", "010000000001")
-			made(t, c, plain)
+			made(t, c, tap.P256, plain)
 			_, err := t4t.Read(c)
 			require.NoError(t, err)
 			return c, t4ttest.Tag{Serves: t4ttest.Notice, MaxRead: 0xF6, FileSize: 0xE8, Reason: tap.Exhausted}
