@@ -18,12 +18,13 @@ class ReadSequencesTest {
         try (Stream<Path> files = Files.list(Repository.path("testdata/apdu"))) {
             List<Path> scripts = files.filter(file -> file.toString().endsWith(".apdu")).sorted().toList();
             assertFalse(scripts.isEmpty());
-            return scripts.stream().map(script -> DynamicTest.dynamicTest(script.getFileName().toString(), () -> run(script)));
+            return scripts.stream().flatMap(script -> Stream.of(TapUrl.P256, TapUrl.RSA_2048)
+                    .map(algorithm -> DynamicTest.dynamicTest(script.getFileName() + ", algorithm " + algorithm, () -> run(script, algorithm))));
         }
     }
 
-    private static void run(Path script) throws IOException {
-        Card card = Card.installed().locked();
+    private static void run(Path script, byte algorithm) throws IOException {
+        Card card = Card.shared(algorithm, Card.Life.LOCKED);
         List<byte[]> messages = new Script(card).run(Files.readAllLines(script));
         assertFalse(messages.isEmpty());
         for (byte[] message : messages) {
