@@ -26,6 +26,7 @@ import (
 	"github.com/productid/productid/host/settings"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
@@ -64,6 +65,7 @@ var (
 type Products interface {
 	Face(ctx context.Context, issuer channel.ID) (product.Face, error)
 	Of(ctx context.Context, card record.Card) (product.Product, bool, error)
+	ByGTIN(ctx context.Context, gtin gs1.GTIN) ([]product.Product, error)
 }
 
 // Redirects makes addresses that show that a visitor comes from here; *redirect.Service does.

@@ -25,6 +25,7 @@ import (
 	"github.com/productid/productid/host/store/storetest"
 	"github.com/productid/productid/host/validation"
 	"github.com/productid/productid/pkg/channel"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/record/recordtest"
@@ -253,6 +254,19 @@ func (p products) Face(_ context.Context, issuer channel.ID) (product.Face, erro
 func (p products) Of(_ context.Context, c record.Card) (product.Product, bool, error) {
 	one, found := p[c.GTIN]
 	return one, found, nil
+}
+
+func (p products) ByGTIN(_ context.Context, gtin gs1.GTIN) ([]product.Product, error) {
+	if _, fails := p[""]; fails {
+		return nil, errors.New("disk full")
+	}
+	var all []product.Product
+	for _, one := range p {
+		if one.GTIN == string(gtin) {
+			all = append(all, one)
+		}
+	}
+	return all, nil
 }
 
 // redirects put a token that anybody could make.

@@ -124,6 +124,7 @@ func TestEveryPageIsFitForEverybody(t *testing.T) {
 	pages := map[string]string{
 		"home": "/", "check": "/check", "privacy": "/privacy", "problems": "/problems/", "problem": "/problems/already_used", "report": "/report",
 		"certificate": "/c/" + id, "nocard": "/c/AAAAAAAAAAAAAAAA", "nowhere": "/nowhere", "closed": "/go/" + id + "/1",
+		"package": "/product/09506000134352?10=A%2F7&21=" + id, "package-unknown": "/01/09520123456788",
 		"counterfeit": "/t?i=" + id + "&c=0000000F&s=" + strings.Repeat("A", 86), "malformed": "/t?i=" + id, "unknown": "/t?i=AAAAAAAAAAAAAAAA&c=0000000F&s=" + strings.Repeat("A", 86),
 	}
 	for _, reader := range []struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/productid/productid/host/alarm"
 	"github.com/productid/productid/host/desk"
+	"github.com/productid/productid/pkg/gs1"
 	"github.com/productid/productid/pkg/record"
 	"github.com/productid/productid/pkg/tap"
 )
@@ -15,6 +16,7 @@ type Desk interface {
 	Look(ctx context.Context, url string, c desk.Caller) (desk.Finding, error)
 	Record(ctx context.Context, r desk.Request, c desk.Caller) (desk.Finding, error)
 	Card(ctx context.Context, id tap.CardID) (desk.Card, error)
+	Article(ctx context.Context, gtin gs1.GTIN, serial string) (desk.Article, error)
 	Continue(ctx context.Context, id tap.CardID, counter uint32) (*url.URL, error)
 }
 

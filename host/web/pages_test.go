@@ -83,6 +83,11 @@ func shown(t testing.TB, language string) (names []string, pages map[string]repl
 	w.tooMany = ""
 	w.sell(false)
 	keep("recorded", p.post(tapped))
+	keep("a printed code", other.get("/product/09506000134352?10=A%2F7&21="+id))
+	keep("a printed code of somebody else", other.get("/01/09520123456788"))
+	keep("a code that is misread", other.get("/01/09520123456789"))
+	keep("a link of a kind that there is not", other.get("/01/09506000134352?linkType=gs1:recallStatus"))
+	keep("half a Digital Link", other.get("/01/0952"))
 	w.now = w.now.Add(26 * time.Hour)
 	keep("reloaded", p.get(tapped))
 	keep("another phone", other.get(tapped))
@@ -113,7 +118,7 @@ func shown(t testing.TB, language string) (names []string, pages map[string]repl
 func TestPagesSayWhatTheySaid(t *testing.T) {
 	pageNames := newWorld(t).page.Pages()
 	slices.Sort(pageNames)
-	assert.Equal(t, []string{"card", "check", "closed", "error", "home", "nocard", "privacy", "problem", "problems", "report", "reported", "tap"}, pageNames,
+	assert.Equal(t, []string{"article", "card", "check", "closed", "error", "home", "nocard", "privacy", "problem", "problems", "report", "reported", "tap"}, pageNames,
 		"shown shows each of them")
 	for _, language := range words.Languages() {
 		names, pages := shown(t, language)

@@ -207,7 +207,7 @@ func TestRefusalsSayWhatTheyMean(t *testing.T) {
 		"https://tap.example.com/t?i=" + id:                                              {"open", "No complete link"},
 		"https://tap.example.com/t?v=9&i=" + id + "&c=00000001":                          {"open", "Newer than this site"},
 		"https://tap.example.com/t?i=" + id + "&c=00000000&x=exhausted":                  {"open", "No proof in this link"},
-		"https://tap.example.com/01/09506000134352/21/" + id:                             {"open", "No complete link"},
+		"https://tap.example.com/01/09506000134352/21/" + id + "?c=00000001":             {"open", "No complete link"},
 	} {
 		for _, answer := range []reply{w.phone().get(address), w.phone().post(address)} {
 			assert.Equal(t, http.StatusOK, answer.Code)

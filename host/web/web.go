@@ -11,6 +11,12 @@
 //
 // What is not known is never called a refusal: a ledger that is slow or away is "we cannot check right now".
 //
+// # A number on a package
+//
+// A GS1 Digital Link without a card's signature is anybody's print. The site answers it as a resolver does, for the products of its
+// issuers: with a page that says what the maker says and that nothing was checked, with one link that is asked for, or with all of them
+// as a linkset.
+//
 // # Concurrency
 //
 // A [Site] may be used by many goroutines. It keeps nothing itself.
@@ -97,15 +103,22 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /c/{card}", s.certificate)
 	s.mux.HandleFunc("GET /c/{card}/bundle", s.bundle)
 	s.mux.HandleFunc("GET /go/{card}/{counter}", s.goOn)
+	s.mux.HandleFunc("GET /product/{gtin}", s.article)
+	s.mux.HandleFunc("GET /.well-known/gs1resolver", s.resolverDescription)
 	s.mux.HandleFunc("/", s.nowhere)
 }
 
-// ServeHTTP serves a tap's URL, whatever its path, and else one of the site's own pages.
+// ServeHTTP serves a tap's URL or a GS1 Digital Link, whatever their paths, and else one of the site's own pages.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
 	if isTap(r.URL) {
 		r.Pattern = "tap" // for metrics and logs: all of them are one route
 		s.tap(w, r)
+		return
+	}
+	if s.isDigitalLink(r) {
+		r.Pattern = "digital link"
+		s.resolve(w, r)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -127,7 +140,7 @@ func (s *Site) plain(name string) http.HandlerFunc {
 }
 
 // isTap reports whether an address looks like one that a card made, complete or not: it has one of the parameters that taps
-// reserve, or the path of a GS1 Digital Link with a serial number.
+// reserve. A GS1 Digital Link without them may stand printed on the product, and comes from no card.
 func isTap(u *url.URL) bool {
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		switch key, _, _ := strings.Cut(pair, "="); key {
@@ -135,8 +148,7 @@ func isTap(u *url.URL) bool {
 			return true
 		}
 	}
-	_, serial, gtin := strings.Cut(u.EscapedPath(), "/01/")
-	return gtin && strings.Contains("/"+serial, "/21/")
+	return false
 }
 
 // address returns the URL of this request as the card made it: cards hold https addresses alone, so on a development server, too.
