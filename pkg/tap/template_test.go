@@ -67,6 +67,7 @@ func TestTemplateRefuses(t *testing.T) {
 		"x without a value":           {"https://h/?x&i=", "&c="},
 		"brackets":                    {"https://[::1]/?i=", "&c="},
 		"id only in a path":           {"https://h/", "?c="},
+		"serial that is the host":     {"https://21/", "?c="},
 		"serial behind a query":       {"https://h/?q=/21/", "?c="},
 		"serial, second query part":   {"https://h/21/", "&c="},
 		"query begins twice":          {"https://h/?i=", "?c="},

@@ -26,7 +26,7 @@ final class Template {
     private Template() {
     }
 
-    /** True for https://AUTHORITY… that ends with parameter i, or with GS1's /21/ before any query. */
+    /** True for https://AUTHORITY… that ends with parameter i, or with GS1's /21/ in the path and without a query. */
     static boolean isPrefix(byte[] b, short off, short length) {
         short end = (short) (off + length);
         short authority = (short) (off + SCHEME_LENGTH);
@@ -35,7 +35,8 @@ final class Template {
         }
         short query = find((byte) '?', b, authority, end);
         if (query == end) {
-            return startsWith(b, (short) (end - GS1_SERIAL.length), end, GS1_SERIAL) && isClean(b, authority, end, query);
+            short serial = (short) (end - GS1_SERIAL.length);
+            return serial > authority && startsWith(b, serial, end, GS1_SERIAL) && isClean(b, authority, end, query);
         }
         short own = (short) (end - OWN_PARAMETER_LENGTH);
         return own >= query && endsWithParameter((byte) 'i', b, own, query) && isClean(b, authority, (short) (own + 1), query);

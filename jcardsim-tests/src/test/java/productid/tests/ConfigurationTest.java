@@ -48,7 +48,7 @@ class ConfigurationTest {
         "https://tap.example.com/?c=1&i=", "https://tap.example.com/?i=1&i=", "https://tap.example.com/?s=1&i=",
         "https://tap.example.com/?v=2&i=", "https://tap.example.com/?k=1&i=", "https://tap.example.com/?n=1&i=",
         "https://tap.example.com/?x=1&i=", "https://tap.example.com/?x&i=", "https://tap.example.com/?%63=1&i=",
-        "https://tap.example.com/21/?i", "https://tap.example.com/", "i=", "https://",
+        "https://tap.example.com/21/?i", "https://21/", "https://tap.example.com/", "i=", "https://",
     })
     void aBadPrefixIsRefused(String prefix) {
         card.refuses("6a80", Card.putCommand(1, prefix));
