@@ -9,6 +9,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import javacard.framework.ISOException;
 
 /**
@@ -38,6 +39,7 @@ class Bench implements CardModel.Source {
     private Secrets secrets = new Secrets();
     private String wrongSignature;
     private int signatures;
+    private final Set<String> reached = new TreeSet<>();
 
     Bench(String parameter, Chip.Fault fault) {
         chip = new Chip(fault);
@@ -53,6 +55,10 @@ class Bench implements CardModel.Source {
 
     int signatures() {
         return signatures;
+    }
+
+    Set<String> reached() {
+        return reached;
     }
 
     /** Remembers the card as it is, powered up anew: {@link #begin} comes back to it. */
@@ -127,6 +133,9 @@ class Bench implements CardModel.Source {
         require(Arrays.equals(expected.bytes(), answer), "answered " + Card.hex(answer) + ", not " + Card.hex(expected.bytes()));
         require(chip.take() == null, "a signature that nobody asked for");
         require(model.writes == CardModel.ANY_WRITES || writes == model.writes, writes + " persistent writes, not " + model.writes);
+        if (command.length > 1) {
+            reached.add("%02x %02x %04x".formatted(command[0], command[1], expected.status()));
+        }
         return answer;
     }
 

@@ -22,9 +22,9 @@ enum CardState {
     LOCKED_GS1("", setup -> setup.keyed().put(1, Texts.GS1_PREFIX).put(2, "?lot=A&c=").lock()),
     LOCKED_LONGEST("", setup -> setup.keyed().put(1, Texts.LONGEST_PREFIX).put(2, Card.MIDDLE).lock()),
     LOCKED_CHALLENGE_ONLY("", setup -> setup.configured().put(3, Texts.CHALLENGE_ONLY).lock()),
-    LOCKED_NEAR_THE_END("030000000018", Setup::locked),
+    LOCKED_NEAR_THE_END("030000000008", Setup::locked),
     LOCKED_EXHAUSTED("030000000000", Setup::locked),
-    LOCKED_AT_THE_LAST_NUMBERS("0300FFFFFFFF", setup -> setup.locked().plant(0xFFFFFFE8L)),
+    LOCKED_AT_THE_LAST_NUMBERS("0300FFFFFFFF", setup -> setup.locked().plant(0xFFFFFFF8L)),
     LOCKED_WITHOUT_A_VALID_SLOT("", setup -> setup.locked().plant(7).damage(0, 1, 2, 3, 4, 5, 6, 7)),
     LOCKED_WITH_DAMAGED_SLOTS("", setup -> setup.locked().plant(77).damage(2, 6)),
     LOCKED_WITH_WORN_CELLS("", setup -> setup.locked().plant(1234).wearOut(1, 2, 5)),
@@ -39,7 +39,7 @@ enum CardState {
     RSA_LOCKED("", setup -> setup.locked(TapUrl.RSA_2048)),
     RSA_LOCKED_LONGEST("", setup -> setup.keyed(TapUrl.RSA_2048).put(1, Texts.LONGEST_PREFIX).put(2, Card.MIDDLE).lock()),
     RSA_LOCKED_CHALLENGE_ONLY("", setup -> setup.configured(TapUrl.RSA_2048).put(3, Texts.CHALLENGE_ONLY).lock()),
-    RSA_LOCKED_NEAR_THE_END("030000000004", setup -> setup.locked(TapUrl.RSA_2048)),
+    RSA_LOCKED_NEAR_THE_END("030000000003", setup -> setup.locked(TapUrl.RSA_2048)),
     RSA_LOCKED_WITH_WORN_CELLS("", setup -> setup.locked(TapUrl.RSA_2048).plant(1234).wearOut(1, 2, 5)),
     RSA_IN_NO_KNOWN_STATE("", setup -> setup.locked(TapUrl.RSA_2048).confuse(0x0100));
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 
 /**
  * Leads one card through many lives from the same state, each of a seed of its own, and reports where it leaves the
@@ -34,6 +35,11 @@ final class Fuzzer {
 
     int signatures() {
         return signatures;
+    }
+
+    /** Each instruction with each status word that it was answered, as in "80 30 6a80". */
+    Set<String> reached() {
+        return bench.reached();
     }
 
     /** Lives one after the other, of so many commands each; what was found, as scripts. */

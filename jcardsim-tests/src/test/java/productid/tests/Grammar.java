@@ -15,6 +15,7 @@ final class Grammar {
     private static final int NO_LE = -1;
     private static final byte[] NOTHING = new byte[0];
     private static final double[] DAMAGE = {0, 0.02, 0.1, 0.3, 0.7};
+    private static final int[] PATIENCE = {1, 3, 8, 30};
     private static final int[] OFFSETS = {0, 0, 0, 1, 2, 3, 7, 14, 15, 16, 100, 0xE7, 0xE8, 0xE9, 0xFF, 0x100, 0x1E9, 0x1EA, 0x1EB, 0x1EC, 0x7FFF};
     private static final int[] LE = {0, 0, 1, 2, 15, 0x3B, 0xE8, 0xF6, 0xFF};
     private static final List<String> FOREIGN = List.of("00A4040007D276000085010000", "00A4040007D276000085010200",
@@ -30,30 +31,33 @@ final class Grammar {
     private final CardModel card;
     private final double damage;
     private final byte usual;
+    /** The most reads in a row: few of them let a life have many selections. */
+    private final int patience;
 
     /** @param usual the algorithm that GENERATE KEY mostly asks for */
     Grammar(Random random, CardModel card, byte usual) {
         this.usual = usual;
         this.random = random;
         this.card = card;
+        patience = PATIENCE[random.nextInt(PATIENCE.length)];
         damage = DAMAGE[random.nextInt(DAMAGE.length)];
     }
 
     /** What comes next: one step or many. */
     List<Step> phrase() {
         List<Step> phrase = new ArrayList<>();
-        switch (random.nextInt(64)) {
+        switch (random.nextInt(40)) {
             case 0 -> phrase.add(new Step.Activate());
             case 1 -> phrase.add(new Step.Through(random.nextBoolean()));
             case 2 -> generate(phrase);
             case 3 -> lock(phrase);
             case 4, 5, 6 -> challenge(phrase);
-            case 7, 8, 9, 10, 11 -> foreign(phrase);
-            case 12, 13, 14 -> garbage(phrase);
-            case 15, 16, 17 -> phone(phrase);
-            case 18, 19, 20, 21, 22, 23, 24 -> put(phrase);
-            case 25, 26, 27, 28, 29, 30, 31, 32 -> inspect(phrase);
-            case 33, 34, 35, 36 -> select(phrase);
+            case 7, 8, 9 -> foreign(phrase);
+            case 10, 11 -> garbage(phrase);
+            case 12, 13 -> phone(phrase);
+            case 14, 15, 16, 17, 18, 19 -> put(phrase);
+            case 20, 21, 22, 23, 24 -> inspect(phrase);
+            case 25, 26, 27, 28 -> select(phrase);
             default -> reads(phrase);
         }
         if (!card.isSelected() && random.nextInt(3) > 0) {
@@ -99,7 +103,7 @@ final class Grammar {
         if (random.nextInt(4) == 0) {
             file(phrase);
         }
-        for (int i = random.nextInt(30); i >= 0; i--) {
+        for (int i = random.nextInt(patience); i >= 0; i--) {
             int offset = random.nextInt(3) == 0 ? random.nextInt(card.hasLongMessage() ? 0x200 : 0x100) : OFFSETS[random.nextInt(OFFSETS.length)];
             phrase.add(read(offset, random.nextInt(3) == 0 ? random.nextInt(256) : LE[random.nextInt(LE.length)]));
         }
