@@ -28,6 +28,7 @@ var good = []struct{ uri, text, canonical string }{
 	{article + "/22/2A/10/L-7/21/4711", article + "/22/2A/10/L-7/21/4711", "/01/09520123456788/22/2A/10/L-7/21/4711"},
 	{article + "/10/a%2fb/21/%2B%25", article + "/10/a%2Fb/21/%2B%25", "/01/09520123456788/10/a%2Fb/21/%2B%25"},
 	{article + "/21/%2D%41%5F", article + "/21/-A_", "/01/09520123456788/21/-A_"},
+	{article + "/21/a%22b", article + "/21/a%22b", "/01/09520123456788/21/a%22b"},
 	{article + "/21/a%252F", article + "/21/a%252F", "/01/09520123456788/21/a%252F"}, // decoded once
 	{article + "/21/01", article + "/21/01", "/01/09520123456788/21/01"},
 	{article + "/21/21", article + "/21/21", "/01/09520123456788/21/21"},
@@ -87,7 +88,7 @@ var bad = []string{
 	article + "?17=2712", article + "?17", article + "?17=", article + "?17=271231&17=271231", article + "?17=271231;10=x", article + "?12345=1", article + "?1=1", article + "?60=1", article + "?01=09520123456788",
 	article + "/10/x?10=y", article + "?a=%", article + "?%=a", article + "?10=a+b", article + `?a="`, article + "?a=[", article + "?a=ä", article + "?%31%37=2", article + "?%3=1",
 	"https://e.example/00/376104250021234568", "https://e.example/414/9520123456789", "https://e.example/8003/09520123456787", "https://e.example/8003/19520123456785", "https://e.example/8004/" + strings.Repeat("1", 31),
-	"https://e.example/a%/01/09520123456788", "https://e.example/%2E%2E/01/09520123456788", article + "?a=" + strings.Repeat("x", 2048),
+	"https://e.example/a%/01/09520123456788", "https://e.example/%2E%2E/01/09520123456788", article + "?a=" + strings.Repeat("x", maxAddress),
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -145,7 +146,7 @@ func FuzzParse(f *testing.F) {
 		again, err := gs1.Parse(l.String())
 		require.NoError(t, err, l.String())
 		require.Equal(t, l, again)
-		if len(l.Canonical()) > 2048 { // id.gs1.org is longer than the host that was there
+		if len(l.Canonical()) > maxAddress { // id.gs1.org is longer than the host that was there
 			return
 		}
 		canonical, err := gs1.Parse(l.Canonical())
