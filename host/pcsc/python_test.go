@@ -82,6 +82,25 @@ func TestPythonSaysWhyATagIsNotSigned(t *testing.T) {
 	assert.ErrorIs(t, err, tap.ErrUnsigned)
 }
 
+// Behind an old reader, a tag is read by others if its capability container asks for short reads; that is what MLe 3B is for.
+func TestPythonReadsThroughAnOldReaderByShortReads(t *testing.T) {
+	t.Run("MLe F6", func(t *testing.T) {
+		insertMade(t, tap.P256, "--reader", "acr122u")
+		_, code, complaint := readTag(t)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, complaint, "is answered 6f00")
+	})
+	t.Run("MLe 3B", func(t *testing.T) {
+		insert(t, "--reader", "acr122u")
+		c := open(t)
+		makeCard(t, c, tap.P256, card.Profile{MaxRead: card.OldReaderMaxRead})
+		require.NoError(t, c.Close())
+		f, code, complaint := readTag(t)
+		require.Zero(t, code, complaint)
+		assert.Equal(t, "good", f.Signature)
+	})
+}
+
 // insertSoft puts a card in software on the reader, as a virtual card is: in vpcd's framing, which asks and is answered.
 func insertSoft(t *testing.T, c *cardtest.Card) {
 	t.Helper()

@@ -137,7 +137,7 @@ func put(t *testing.T, options ...string) (remove func()) {
 }
 
 // insertMade inserts a locked card that has used up no number. Its key is made once for all tests: an RSA key takes seconds.
-func insertMade(t *testing.T, a tap.Algorithm) tap.Key {
+func insertMade(t *testing.T, a tap.Algorithm, options ...string) tap.Key {
 	t.Helper()
 	if virtual.memories == "" {
 		folder, err := os.MkdirTemp("", "cards")
@@ -156,7 +156,7 @@ func insertMade(t *testing.T, a tap.Algorithm) tap.Key {
 	require.NoError(t, err)
 	own := filepath.Join(t.TempDir(), "card")
 	require.NoError(t, os.WriteFile(own, content, 0o600))
-	insert(t, "--state", own)
+	insert(t, append([]string{"--state", own}, options...)...)
 	c := open(t)
 	client, err := card.Open(c)
 	require.NoError(t, err)

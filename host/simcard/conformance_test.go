@@ -16,10 +16,7 @@ import (
 // made makes a key on the applet, with a template and this profile, and locks the card.
 func made(t *testing.T, c *simcard.Card, a tap.Algorithm, p card.Profile) tap.Key {
 	t.Helper()
-	client, err := card.Open(c)
-	require.NoError(t, err)
-	id, err := client.Generate(a)
-	require.NoError(t, err)
+	client, id := keyedWith(t, c, a)
 	require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
 	require.NoError(t, client.PutProfile(p))
 	require.NoError(t, client.Lock(id))

@@ -20,7 +20,7 @@ var serving = []Rule{
 	{Name: "message/empty", Source: "T4T 2.0 §5.3.1, PROTOCOL.md",
 		Text: "a tag without a URL has NLEN 0", check: servesNothing, applies: func(s Serves) bool { return s == Nothing }},
 	{Name: "message/uri-record", Source: "NDEF 1.0 §3, RTD URI 1.0 §3.2, PROTOCOL.md",
-		Text: "the message is one URI record, short where it can be, with the identifier code of https://", check: servesOneRecord, applies: servesURL},
+		Text: "the message is one URI record with the identifier code of https://, short with a P-256 key, long with an RSA key", check: servesOneRecord, applies: servesURL},
 	{Name: "message/url", Source: "docs/formats/tap.md",
 		Text: "its URL is one of this card: signed by its key, or saying why not", check: servesItsURL, applies: servesURL},
 	{Name: "message/length", Source: "PROTOCOL.md, Type 4 Tag",
@@ -85,9 +85,16 @@ func servesOneRecord(v *visit) error {
 	if err != nil {
 		return err
 	}
-	want, err := ndef.EncodeURI(text)
-	if err == nil && !(strings.HasPrefix(text, "https://") && bytes.Equal(message, want)) {
-		err = fmt.Errorf("the message is %X: want %X and https", message, want)
+	const short, long, kind, https = "\xD1\x01", "\xC1\x01\x00\x00", "U", "\x04"
+	rest := strings.TrimPrefix(text, "https://")
+	payload := len(https) + len(rest)
+	head := short + string([]byte{byte(payload)})
+	if v.tag.Key.Algorithm() == tap.RSA2048 {
+		head = long + string([]byte{byte(payload >> 8), byte(payload)})
+	}
+	want := head + kind + https + rest
+	if string(message) != want {
+		err = fmt.Errorf("the message is %X: want %X", message, want)
 	}
 	return err
 }

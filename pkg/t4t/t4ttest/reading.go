@@ -27,13 +27,13 @@ var reading = []Rule{
 	{Name: "read/behind-the-end", Source: "PROTOCOL.md, Type 4 Tag",
 		Text: "right behind the end there are no bytes and no refusal", check: readsBehind},
 	{Name: "read/beyond", Source: "PROTOCOL.md, Type 4 Tag",
-		Text: "beyond that an offset is refused by 6B00", check: readsBeyond},
+		Text: "an offset beyond the end is refused by 6B00", check: readsBeyond},
 	{Name: "read/chunks", Source: "T4T 2.0 §5.4.6",
 		Text: "the message is the same in chunks of every size up to MLe, as phones read it", check: readsInChunks},
 	{Name: "read/overrun", Source: "PROTOCOL.md, Type 4 Tag",
-		Text: "and in chunks from offset 0 that run over the end", check: readsOverTheEnd},
+		Text: "the file is the same in chunks from offset 0 that run over the end", check: readsOverTheEnd},
 	{Name: "read/backwards", Source: "PROTOCOL.md, Type 4 Tag",
-		Text: "and byte by byte from the end to the beginning", check: readsBackwards},
+		Text: "the file is the same byte by byte from the end to the beginning", check: readsBackwards},
 }
 
 // beyond wants offsets behind the end of the selected file refused.

@@ -42,7 +42,7 @@ type Tag struct {
 	Serves   Serves
 	MaxRead  int     // MLe of its capability container
 	FileSize int     // maximum file size there
-	Key      tap.Key // of the signatures that it serves; zero if it serves none
+	Key      tap.Key // the card's; zero without one
 	Reason   string  // of a Notice: tap.Exhausted or tap.ChallengeOnly
 }
 
