@@ -65,17 +65,29 @@ func viewOf(i card.Info) infoView {
 }
 
 func (v infoView) words(w io.Writer) {
-	id, next := "", "productid card personalise makes its key"
-	switch v.State {
-	case card.Keyed:
-		next = "productid card personalise finishes it"
-	case card.Locked:
-		next = "nothing on it can be changed; productid card read taps it"
-	}
+	var id, profile string
 	if v.ID != nil {
 		id = v.ID.String()
 	}
-	console.Fields(w, "card", id, "state", v.State.String(), "key", v.Algorithm, "template", v.Template,
+	if p := (card.Profile{ChallengeOnly: v.Challenge, MaxRead: v.MaxRead}); p != (card.Profile{MaxRead: card.DefaultMaxRead}) {
+		profile = p.String()
+	}
+	console.Fields(w, "card", id, "state", v.State.String(), "key", v.Algorithm, "template", v.Template, "profile", profile,
 		"counter", fmt.Sprintf("%d of %d", v.Counter, v.CounterMax), "applet", v.Applet,
-		"can make", strings.Join(v.Algorithms, ", "), "next", next)
+		"can make", strings.Join(v.Algorithms, ", "), "next", v.next())
+}
+
+// next is what can be done with the card.
+func (v infoView) next() string {
+	switch {
+	case v.State == card.Keyed:
+		return "productid card personalise finishes it"
+	case v.State == card.Locked && v.Counter >= v.CounterMax:
+		return "its counter is at its end, so it signs nothing any more: make a new card in its place"
+	case v.State == card.Locked && v.Challenge:
+		return "nothing on it can be changed; productid card verify has it prove itself"
+	case v.State == card.Locked:
+		return "nothing on it can be changed; productid card read taps it"
+	}
+	return "productid card personalise makes its key"
 }

@@ -49,17 +49,26 @@ func (f *orderFlags) parse() (station.Order, error) {
 	if o.Template, err = f.leadsTo(&o); err != nil {
 		return o, err
 	}
-	if o.Algorithm, err = tap.ParseAlgorithm(f.alg); err != nil {
-		return o, console.Misuse("reading the order", err.Error(), "give --alg p256 or --alg rsa2048")
-	}
-	if o.Algorithm == tap.Ed25519 {
-		return o, console.Misuse("reading the order", "unsupported: no card makes keys of ed25519", "give --alg p256 or --alg rsa2048")
+	if o.Algorithm, err = algorithmOf(f.alg); err != nil {
+		return o, err
 	}
 	if o.Profile, err = f.profile.parse(); err != nil {
 		return o, err
 	}
 	o.Lock = !f.noLock
 	return o, nil
+}
+
+// algorithmOf reads --alg.
+func algorithmOf(text string) (tap.Algorithm, error) {
+	a, err := tap.ParseAlgorithm(text)
+	if err == nil && a == tap.Ed25519 {
+		err = fmt.Errorf("%w: no card makes keys of ed25519", tap.ErrUnsupported)
+	}
+	if err != nil {
+		return 0, console.Misuse("reading --alg", err.Error(), "give --alg p256 or --alg rsa2048")
+	}
+	return a, nil
 }
 
 // leadsTo is the template; with --gs1 the order gets the number of its article.

@@ -45,8 +45,8 @@ challenge (productid card verify). Readers that fail on long answers want --max-
 				return console.Misuse("checking the order", err.Error(), "see productid card personalise --help for what it can hold")
 			}
 			return a.withCard(c.Context(), func(r cardReader) error {
-				if _, err := card.Open(r); err != nil { // an installation begins with a card, not with a mistake
-					return err
+				if err := suits(r, order); err != nil { // an installation begins with a card, not with a mistake
+					return fmt.Errorf("%s: %w", station.StepCard.Doing(), err)
 				}
 				return a.personalise(c.Context(), r, order, f.dryRun)
 			})
@@ -57,6 +57,19 @@ challenge (productid card verify). Readers that fail on long answers want --max-
 	c.Flags().StringVar(&a.flags.issuerURL, "issuer-url", "", "the issuer's `address`, likewise")
 	c.Flags().StringVar(&a.flags.station, "station", "cli", "`name` of this station, as the record shows it")
 	return c
+}
+
+// suits asks the card whether it can become what the order says.
+func suits(r cardReader, o station.Order) error {
+	client, err := card.Open(r)
+	if err != nil {
+		return err
+	}
+	info, err := client.Info()
+	if err != nil {
+		return err
+	}
+	return o.Suits(info)
 }
 
 // personalise opens the installation, or begins one, and makes the card. A dry run begins one that is gone after it.

@@ -17,6 +17,7 @@ const demoTemplate = "https://tap.example.com/t"
 
 func (a *app) demo() *cobra.Command {
 	var once bool
+	var alg string
 	c := &cobra.Command{
 		Use: "demo", Short: "See it work: a card is made, registered, tapped and checked",
 		Long: `Starts a virtual card (in a PC/SC reader where pcscd can run, else over TCP), has it make its key, registers it on a
@@ -28,10 +29,15 @@ is started for it (make devnet builds it) and is gone at the end too.
 Everything is in a folder of its own, gone at the end, unless --data is given here: the demonstration never writes into the
 installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 		Example: `  productid demo --once
+  productid demo --once --alg rsa2048
   productid demo --once --ledger stardust`,
 		Annotations: map[string]string{typedOnly: "data ledger guard issuer"},
 		Args:        arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
+			algorithm, err := algorithmOf(alg)
+			if err != nil {
+				return err
+			}
 			a.flags.issuerName, a.flags.station, a.quiet = "Demonstration", "demo", true
 			end, err := a.demoFolder(c)
 			if err != nil {
@@ -48,6 +54,7 @@ installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 				return err
 			}
 			defer d.close()
+			d.alg = algorithm
 			ctx, err := d.run(c.Context())
 			if err != nil || once {
 				return err
@@ -55,6 +62,7 @@ installation that PRODUCTID_DATA, PRODUCTID_LEDGER or the TOML file names.`,
 			return d.stay(ctx)
 		},
 	}
+	c.Flags().StringVar(&alg, "alg", "p256", "key `algorithm` of the card: p256, rsa2048")
 	c.Flags().BoolVar(&once, "once", false, "end after the story instead of letting you tap")
 	return c
 }
@@ -106,7 +114,7 @@ func (a *app) startDemo(c *cobra.Command) (*demo, error) {
 	begin := now()
 	start := a.startVirtual
 	if a.flags.reader == kindSim {
-		start = a.startTCP
+		start = func(ctx context.Context) (virtualCard, error) { return a.startTCP(ctx) }
 	}
 	if !given(c, "reader") || a.flags.reader == kindSim {
 		var err error

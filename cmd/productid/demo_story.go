@@ -24,6 +24,7 @@ type demo struct {
 	virtual virtualCard
 	house   *house
 	ready   time.Duration // how long the card took to come up
+	alg     tap.Algorithm // of the card's key
 	receipt ledger.Evidence
 
 	mu     sync.Mutex // one tap at a time: the terminal's, or the website's
@@ -140,7 +141,7 @@ func (d *demo) personalise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	order := station.Order{Template: template, Algorithm: tap.P256, Subject: record.SubjectProduct, Lock: true}
+	order := station.Order{Template: template, Algorithm: d.alg, Subject: record.SubjectProduct, Lock: true}
 	order.Confirm = d.confirm(ctx, order)
 	issuer, err := d.house.issuerOf(ctx, d.flags.issuer)
 	if err != nil {

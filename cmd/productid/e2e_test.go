@@ -75,6 +75,11 @@ func TestDemoThroughTCP(t *testing.T) {
 	require.Contains(t, tell(t, "--reader", "sim"), "reader found: virtual card over TCP 127.0.0.1:")
 }
 
+func TestDemoWithAnRSACard(t *testing.T) {
+	inSourceTree(t)
+	require.Contains(t, tell(t, "--reader", "sim", "--alg", "rsa2048"), "key made on the card: rsa2048")
+}
+
 func TestDemoOnStardust(t *testing.T) {
 	devnettest.Programs(t)
 	inSourceTree(t)

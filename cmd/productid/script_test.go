@@ -15,6 +15,7 @@ import (
 
 	"github.com/productid/productid/host/devnet"
 	"github.com/productid/productid/pkg/card/cardtest"
+	"github.com/productid/productid/pkg/tap"
 )
 
 func TestMain(m *testing.M) {
@@ -73,15 +74,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// putCard is the command card: it puts a card from the factory on a reader: PRODUCTID_READER names it from then on.
+// putCard is the command card: it puts a card from the factory on a reader: PRODUCTID_READER names it from then on. With lacks-rsa2048
+// it is one that makes no such keys.
 func putCard(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: card NAME")
+	if neg || len(args) != 1 && (len(args) != 2 || args[1] != "lacks-rsa2048") {
+		ts.Fatalf("usage: card NAME [lacks-rsa2048]")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
 	server := &cardServer{card: cardtest.New(args[0])}
+	if len(args) == 2 {
+		server.card.Lacks = []tap.Algorithm{tap.RSA2048}
+	}
 	go server.serve(l)
 	reader := "sim:" + l.Addr().String()
 	ts.Setenv("PRODUCTID_READER", reader)

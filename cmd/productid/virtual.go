@@ -53,9 +53,9 @@ func (a *app) insteadOfPCSC(ctx context.Context, why string) (virtualCard, error
 	return a.startTCP(ctx)
 }
 
-// startTCP starts a virtual card without a reader.
-func (a *app) startTCP(ctx context.Context) (virtualCard, error) {
-	line, stop, err := a.startScript(ctx, "virtual-card.sh", "--tcp", "127.0.0.1:0")
+// startTCP starts a virtual card without a reader, with further options of its own.
+func (a *app) startTCP(ctx context.Context, options ...string) (virtualCard, error) {
+	line, stop, err := a.startScript(ctx, "virtual-card.sh", append([]string{"--tcp", "127.0.0.1:0"}, options...)...)
 	if err != nil {
 		return virtualCard{}, err
 	}

@@ -44,18 +44,25 @@ func (j *job) look(ctx context.Context) (string, error) {
 	if err := j.issuerReads(ctx); err != nil {
 		return "", err
 	}
-	detail := fmt.Sprintf("applet %v, %v", j.info.Version, j.info.State)
-	switch err := lasts(j.info); {
-	case j.info.State == card.Unknown:
-		return "", ErrDamaged
-	case err != nil:
+	if err := j.order.Suits(j.info); err != nil {
 		return "", err
-	case j.info.State != card.Installed:
-		return detail + ", " + j.info.ID.String(), j.readKey(ctx)
-	case !slices.Contains(j.info.Algorithms, j.order.Algorithm):
-		return "", fmt.Errorf("%w: it has no %v", ErrOtherAlgorithm, j.order.Algorithm)
 	}
-	return detail, nil
+	detail := fmt.Sprintf("applet %v, %v", j.info.Version, j.info.State)
+	if j.info.State == card.Installed {
+		return detail, nil
+	}
+	return detail + ", " + j.info.ID.String(), j.readKey(ctx)
+}
+
+// Suits refuses a card that cannot become what the order says, by its own word alone: ErrDamaged, ErrFewTaps or ErrOtherAlgorithm.
+func (o Order) Suits(i card.Info) error {
+	switch {
+	case i.State == card.Unknown:
+		return ErrDamaged
+	case i.State == card.Installed && !slices.Contains(i.Algorithms, o.Algorithm):
+		return fmt.Errorf("%w: it has no %v", ErrOtherAlgorithm, o.Algorithm)
+	}
+	return lasts(i)
 }
 
 // issuerReads refuses to work for an issuer whose channel this version cannot read to its end, or that moved to another ledger: no

@@ -75,23 +75,35 @@ func TestChallengeOnlyCardIsProvedByChallenges(t *testing.T) {
 	require.NoError(t, err, "a second run has nothing to do")
 }
 
-func TestSecondRunMendsAChallengeOnlyCardCutAtAnyCommand(t *testing.T) {
-	clean := newCard("card")
-	_, err := newWorld(t).make(t, clean, silent(t))
-	require.NoError(t, err)
-	require.Greater(t, clean.commands, 20)
-	for n := range clean.commands {
-		for name, fate := range fates {
-			w, c := newWorld(t), newCard("card")
-			c.fate = at(n, fate)
-			_, err := w.make(t, c, silent(t))
-			require.ErrorIs(t, err, errGone, "command %d %s", n, name)
-			_, err = w.make(t, c, silent(t))
-			require.NoError(t, err, "after command %d %s", n, name)
-			w.silentHolds(t, c)
+// TestSecondRunMendsEachKindOfOrderCutAtAnyCommand: one plain card is TestSecondRunMendsAFirstCutAtAnyCommand.
+func TestSecondRunMendsEachKindOfOrderCutAtAnyCommand(t *testing.T) {
+	rsa := order(t)
+	rsa.Algorithm = tap.RSA2048
+	for name, kind := range map[string]struct {
+		order station.Order
+		holds func(*world, *testCard)
+	}{
+		"challenge-only": {silent(t), func(w *world, c *testCard) { w.silentHolds(t, c) }},
+		"rsa2048":        {rsa, func(w *world, c *testCard) { w.holds(t, c) }},
+		"gs1":            {ofGS1(t, "L1", ""), func(w *world, c *testCard) { w.holds(t, c) }},
+	} {
+		clean := newCard("card")
+		_, err := newWorld(t).make(t, clean, kind.order)
+		require.NoError(t, err, name)
+		require.Greater(t, clean.commands, 20)
+		for n := range clean.commands {
+			for how, fate := range fates {
+				w, c := newWorld(t), newCard("card")
+				c.fate = at(n, fate)
+				_, err := w.make(t, c, kind.order)
+				require.ErrorIs(t, err, errGone, "%s: command %d %s", name, n, how)
+				_, err = w.make(t, c, kind.order)
+				require.NoError(t, err, "%s: after command %d %s", name, n, how)
+				kind.holds(w, c)
+			}
 		}
+		t.Logf("%s: %d commands x %d fates, each mended by one second run", name, clean.commands, len(fates))
 	}
-	t.Logf("%d commands x %d fates, each mended by one second run", clean.commands, len(fates))
 }
 
 // TestChallengeOnlyCardThatIsNoneIsNotLocked: what a phone reads is compared whole, and the answer to a challenge has to verify.
