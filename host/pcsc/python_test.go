@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -154,21 +155,23 @@ func answerVPCD(conn io.ReadWriter, c *cardtest.Card) error {
 
 // TestPythonNoticesABadTag shows that the check above can fail.
 func TestPythonNoticesABadTag(t *testing.T) {
-	good := cardtest.NewLocked("card")
-	insertSoft(t, good)
+	const nlen, signatureEnd = 2, 20
+	type change func(command apdu.Command, answer []byte) []byte
+	var changed atomic.Pointer[change] // the card answers in a goroutine of its own
+	spoil := func(c change) { changed.Store(&c) }
+	spoil(func(_ apdu.Command, answer []byte) []byte { return answer })
+	soft := cardtest.NewLocked("card")
+	soft.After = func(command apdu.Command, answer []byte) ([]byte, error) {
+		if command.INS != apdu.InsReadBinary || len(answer) < 60 {
+			return answer, nil
+		}
+		return (*changed.Load())(command, answer), nil
+	}
+	insertSoft(t, soft)
 	f, code, complaint := readTag(t)
 	require.Zero(t, code, complaint)
 	require.Equal(t, "good", f.Signature)
 
-	const nlen, signatureEnd = 2, 20
-	spoil := func(change func(command apdu.Command, answer []byte) []byte) {
-		good.After = func(command apdu.Command, answer []byte) ([]byte, error) {
-			if command.INS != apdu.InsReadBinary || len(answer) < 60 {
-				return answer, nil
-			}
-			return change(command, answer), nil
-		}
-	}
 	spoil(func(_ apdu.Command, answer []byte) []byte {
 		answer[len(answer)-signatureEnd] ^= 1 // one character of the signature
 		return answer

@@ -31,6 +31,14 @@ func TestAppletKeepsEveryRuleOfAType4Tag(t *testing.T) {
 		"installed": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			return applet(t), t4ttest.Tag{Serves: t4ttest.Nothing, MaxRead: 0xF6, FileSize: 0xE8}
 		},
+		"keyed": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
+			c := applet(t)
+			client, _ := keyed(t, c)
+			require.NoError(t, client.PutTemplate(tap.Template{Prefix: "https://tap.example.com/t?i=", Middle: "&c="}))
+			key, err := client.Key()
+			require.NoError(t, err)
+			return c, t4ttest.Tag{Serves: t4ttest.Rehearsals, MaxRead: 0xF6, FileSize: 0xE8, Key: key}
+		},
 		"P-256": func(t *testing.T) (*simcard.Card, t4ttest.Tag) {
 			c := applet(t)
 			return c, t4ttest.Tag{Serves: t4ttest.Taps, MaxRead: 0xF6, FileSize: 0xE8, Key: made(t, c, tap.P256, plain)}

@@ -67,9 +67,6 @@ func servesNothing(v *visit) error {
 // message opens the tag and reads its message.
 func (v *visit) message() ([]byte, error) {
 	file, err := v.ndefFile()
-	if err == nil && len(file) < nlenLength {
-		err = fmt.Errorf("a file of %d bytes", len(file))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +111,7 @@ func (v *visit) url() (tap.URL, error) {
 	case v.tag.Serves == Notice && errors.Is(err, tap.ErrUnsigned) && u.Unsigned == v.tag.Reason:
 		err = nil
 	case v.tag.Serves == Notice:
-		err = fmt.Errorf("%s does not say %s (%w)", text, v.tag.Reason, err)
+		err = fmt.Errorf("%s does not say %s: %v", text, v.tag.Reason, err)
 	case err == nil && v.tag.Serves == Rehearsals:
 		err = u.VerifyRehearsal(v.tag.Key)
 	case err == nil:
@@ -150,8 +147,8 @@ func servesOneLength(v *visit) error {
 		if err != nil {
 			return err
 		}
-		if len(next) != len(first) || !bytes.HasPrefix(next, first[:min(len(first), nlenLength)]) {
-			return fmt.Errorf("a file of %d bytes that begins with %X after one of %d that begins with %X", len(next), next[:min(len(next), 2)], len(first), first[:min(len(first), 2)])
+		if len(next) != len(first) || !bytes.Equal(next[:nlenLength], first[:nlenLength]) {
+			return fmt.Errorf("a file of %d bytes that begins with %X after one of %d that begins with %X", len(next), next[:nlenLength], len(first), first[:nlenLength])
 		}
 	}
 	return nil
@@ -237,8 +234,10 @@ func excludesChallenge(v *visit) error {
 	if err := v.open(); err != nil {
 		return err
 	}
-	if _, status, err := v.send(challenge); err != nil || status != apdu.StatusOK {
-		return fmt.Errorf("the challenge is answered %04X (%w)", uint16(status), err)
+	if _, status, err := v.send(challenge); err != nil {
+		return err
+	} else if status != apdu.StatusOK {
+		return fmt.Errorf("the challenge is answered %04X", uint16(status))
 	}
 	if err := v.wants(apdu.StatusOK, selectNDEF); err != nil {
 		return err
@@ -348,8 +347,8 @@ func activationEnds(v *visit) error {
 		if err := v.reader.Reset(); err != nil {
 			return err
 		}
-		if data, status, err := v.send(readCommand(0, nlenLength)); err != nil || status == apdu.StatusOK || len(data) > 0 {
-			return fmt.Errorf("after an activation a read is answered %X%04X (%w)", data, uint16(status), err)
+		if err := readsNothingActivated(v); err != nil {
+			return err
 		}
 		next, err := v.ndefFile()
 		if err == nil && v.tag.Serves.counts() == bytes.Equal(file, next) {

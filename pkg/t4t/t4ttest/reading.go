@@ -87,8 +87,8 @@ func fileIsItsMessage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if len(file) < nlenLength || int(binary.BigEndian.Uint16(file)) != len(file)-nlenLength {
-		return fmt.Errorf("a file of %d bytes that begins with %X", len(file), file[:min(len(file), nlenLength)])
+	if int(binary.BigEndian.Uint16(file)) != len(file)-nlenLength {
+		return fmt.Errorf("a file of %d bytes that begins with %X", len(file), file[:nlenLength])
 	}
 	return nil
 }
@@ -98,10 +98,7 @@ func fileFits(v *visit) error {
 	if err != nil {
 		return err
 	}
-	end := nlenLength
-	if len(file) >= nlenLength {
-		end += int(binary.BigEndian.Uint16(file))
-	}
+	end := nlenLength + int(binary.BigEndian.Uint16(file))
 	if end > v.tag.FileSize || len(file) > v.tag.FileSize {
 		return fmt.Errorf("a message up to %d and a file of %d bytes: want at most %d", end, len(file), v.tag.FileSize)
 	}

@@ -112,7 +112,11 @@ func (v *visit) ndefFile() ([]byte, error) {
 	if err := v.open(selectNDEF); err != nil {
 		return nil, err
 	}
-	return v.whole()
+	file, err := v.whole()
+	if err == nil && len(file) < nlenLength {
+		err = fmt.Errorf("an NDEF file of %d bytes", len(file))
+	}
+	return file, err
 }
 
 // cc opens the tag and reads its capability container as phones do, in one read.
