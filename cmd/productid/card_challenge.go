@@ -20,7 +20,8 @@ func (a *app) cardChallenge() *cobra.Command {
 	c := &cobra.Command{
 		Use: "challenge", Short: "Have the card prove that it is there now",
 		Long: `Sends a fresh nonce and verifies the answer under the card's own key. It costs one count. The answer proves that the
-holder of the key was there when the nonce was; whose key that is, the ledger says (productid card verify).`,
+holder of the key was there when the nonce was; whose key that is, the ledger says (productid card verify). An answer to another nonce
+or context, as who replays an old one has it, is refused with exit code 3.`,
 		Example: "  productid card challenge --context 'door 7'",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -77,7 +78,9 @@ func challenge(r cardReader, nonce, context []byte) (tap.Challenge, tap.Key, err
 		return tap.Challenge{}, tap.Key{}, err
 	}
 	if err := answer.Verify(key); err != nil {
-		return tap.Challenge{}, tap.Key{}, fmt.Errorf("verifying the card's answer: %w", err)
+		return tap.Challenge{}, tap.Key{}, &console.Problem{Code: "bad_signature", What: "verifying the card's answer",
+			Why:  "bad_signature: this is no answer of the card to this nonce and context, but an old one, one to something else, or made up",
+			Next: "do not trust the card, nor the reader if it is not your own", Exit: console.No, Cause: err}
 	}
 	return answer, key, nil
 }

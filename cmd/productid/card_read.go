@@ -17,7 +17,8 @@ import (
 func (a *app) cardRead() *cobra.Command {
 	return &cobra.Command{
 		Use: "read", Short: "Read the card's URL as a phone does",
-		Long:    "Reads the card on the reader as a phone does and prints its URL. It costs the card one count: each reading is a tap.",
+		Long: `Reads the card on the reader as a phone does and prints its URL. It costs the card one count: each reading is a tap. Before the
+card is locked the URL is a rehearsal, which nobody takes for a tap.`,
 		Example: `  productid tap verify "$(productid card read)"`,
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -30,10 +31,22 @@ func (a *app) cardRead() *cobra.Command {
 					says, next := console.Unsigned(u.Unsigned)
 					a.console.Warn(console.Warning{Code: "unsigned", What: "the URL has no signature, and proves nothing; it says " + says, Next: next})
 				}
+				a.sayUnsigned(url)
 				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, console.Clean(url)) })
 			})
 		},
 	}
+}
+
+// sayUnsigned tells whoever read a URL without a signature that it is no broken one.
+func (a *app) sayUnsigned(url string) {
+	u, err := tap.Parse(url)
+	if !errors.Is(err, tap.ErrUnsigned) {
+		return
+	}
+	says, next := console.Unsigned(u.Unsigned)
+	a.console.Say("not signed, and no count used up; %s", says)
+	a.console.Say(" next: %s", next)
 }
 
 // readURL is one tap.

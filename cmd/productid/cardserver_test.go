@@ -12,8 +12,9 @@ import (
 // cardServer serves one card in software as scripts/virtual-card.sh serves the applet: a length of 16 bits, then so
 // many bytes; frames of one byte are the power switch.
 type cardServer struct {
-	mu   sync.Mutex
-	card *cardtest.Card
+	mu      sync.Mutex
+	card    *cardtest.Card
+	between func(*cardtest.Card, []byte) ([]byte, error) // a reader that meddles; nil for an honest one
 }
 
 // serve answers until the listener is closed.
@@ -52,7 +53,10 @@ func (s *cardServer) answer(frame []byte) ([]byte, error) {
 	const controlATR = 4
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(frame) > 1 {
+	switch {
+	case len(frame) > 1 && s.between != nil:
+		return s.between(s.card, frame)
+	case len(frame) > 1:
 		return s.card.Transmit(frame)
 	}
 	if frame[0] == controlATR {

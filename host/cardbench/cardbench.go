@@ -99,7 +99,7 @@ func (b Bench) Plan(runs int) (Plan, error) {
 // Run measures. Between two runs it looks whether ctx has ended. After an error, that of ctx among them, some of the counts of the plan
 // are used up and nothing else has happened to the card.
 func (b Bench) Run(ctx context.Context, p Plan) (Report, error) {
-	m := measurement{bench: b, plan: p, watch: NewWatch(b.Card, b.Now)}
+	m := measurement{bench: b, plan: p, watch: &watch{card: b.Card, now: b.Now}}
 	for run := 1; run <= p.Runs; run++ {
 		if err := ctx.Err(); err != nil {
 			return Report{}, fmt.Errorf("measuring the card, after %d of %d runs: %w", run-1, p.Runs, err)
@@ -118,7 +118,7 @@ func (b Bench) Run(ctx context.Context, p Plan) (Report, error) {
 type measurement struct {
 	bench           Bench
 	plan            Plan
-	watch           *Watch
+	watch           *watch
 	taps, questions []time.Duration
 	message         int // bytes of the last NDEF message
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/productid/productid/pkg/card"
 )
 
-// What times mean to somebody with a phone. Sources: applet/CARDS.md.
+// What the time of one command means to somebody with a phone (applet/CARDS.md): from slow on a hand moves before the answer is there,
+// from givesUp on Android does not wait for it.
 const (
-	// Slow is the time of one command above which a card is near the edge, and worth a warning before ten thousand are made.
-	Slow = 500 * time.Millisecond
-	// GivesUp is the time of one command after which Android gives the tag up.
-	GivesUp = 1000 * time.Millisecond
+	slow    = 500 * time.Millisecond
+	givesUp = 1000 * time.Millisecond
 )
 
 // Times are those of one kind of command, or of a whole exchange.
@@ -65,20 +64,20 @@ func (m *measurement) report() Report {
 		if l.name == readLength && m.plan.Taps > 0 {
 			r.SigningRead = times
 		}
-		if warning := Warning(l.name, quantile(l.took, 0.95)); warning != "" {
+		if warning := warn(l.name, quantile(l.took, 0.95)); warning != "" {
 			r.Warnings = append(r.Warnings, warning)
 		}
 	}
 	return r
 }
 
-// Warning says what it means to a phone that a command takes this long; nothing if that is fast enough.
-func Warning(command string, took time.Duration) string {
+// warn says what it means to a phone that a command takes this long; nothing if that is fast enough.
+func warn(command string, took time.Duration) string {
 	switch {
-	case took >= GivesUp:
-		return fmt.Sprintf("%s takes %d ms: phones give up after %d ms", command, took.Milliseconds(), GivesUp.Milliseconds())
-	case took >= Slow:
-		return fmt.Sprintf("%s takes %d ms: near the %d ms after which phones give up, and a hand moves before", command, took.Milliseconds(), GivesUp.Milliseconds())
+	case took >= givesUp:
+		return fmt.Sprintf("%s takes %d ms: phones give up after %d ms", command, took.Milliseconds(), givesUp.Milliseconds())
+	case took >= slow:
+		return fmt.Sprintf("%s takes %d ms: hands move sooner, and phones give up after %d ms", command, took.Milliseconds(), givesUp.Milliseconds())
 	}
 	return ""
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/productid/productid/pkg/apdu"
 )
 
-// Watch is a card whose commands are timed. It is an apdu.Transmitter; only commands that the card answered with 9000 are noted.
-type Watch struct {
+// watch is a card whose commands are timed. Only commands that the card answered with 9000 are noted.
+type watch struct {
 	card  apdu.Transmitter
 	now   func() time.Time
 	lines []*line
@@ -22,13 +22,8 @@ type line struct {
 	took           []time.Duration
 }
 
-// NewWatch times a card by now, a monotonic clock as time.Now is.
-func NewWatch(card apdu.Transmitter, now func() time.Time) *Watch {
-	return &Watch{card: card, now: now}
-}
-
 // Transmit passes a command on and notes how long its answer took.
-func (w *Watch) Transmit(command []byte) ([]byte, error) {
+func (w *watch) Transmit(command []byte) ([]byte, error) {
 	start := w.now()
 	answer, err := w.card.Transmit(command)
 	took := w.now().Sub(start)
@@ -42,20 +37,7 @@ func (w *Watch) Transmit(command []byte) ([]byte, error) {
 	return answer, nil
 }
 
-// Slowest returns the longest time that one command took since the Watch began, and what it was; zero before the first one. Of a tap
-// it is the read that counts and signs.
-func (w *Watch) Slowest() (name string, took time.Duration) {
-	for _, l := range w.lines {
-		for _, d := range l.took {
-			if d > took {
-				name, took = l.name, d
-			}
-		}
-	}
-	return name, took
-}
-
-func (w *Watch) note(c apdu.Command, sent, answered int, took time.Duration) {
+func (w *watch) note(c apdu.Command, sent, answered int, took time.Duration) {
 	name := w.nameOf(c)
 	for _, l := range w.lines {
 		if l.name == name {
@@ -72,7 +54,7 @@ const (
 )
 
 // nameOf says what a command is for. It follows which file is selected.
-func (w *Watch) nameOf(c apdu.Command) string {
+func (w *watch) nameOf(c apdu.Command) string {
 	isTag := c.CLA == 0x00
 	switch {
 	case isTag && c.INS == apdu.InsSelect && c.P1 == apdu.P1SelectByName:
