@@ -21,10 +21,11 @@ func (a *app) inspect() *cobra.Command {
 	var trust trustFlags
 	c := &cobra.Command{
 		Use: "inspect TEXT|FILE|-", Short: "Say in words what something is, and whether it holds",
-		Long: `Takes a tap URL, a card id, a channel, a capability, a receipt, a bundle, a proof, a checkpoint, a record, a message, an APDU or an
-NDEF message (bytes in hex, base64url or as a file), and says what it is, what stands in it and whether it holds. Where a
+		Long: `Takes a tap URL, a card id, a channel, a capability, a receipt, a bundle, a proof, a checkpoint, a record, a message, an APDU, an
+NDEF message, a GS1 Digital Link or a number of GS1 such as a GTIN (bytes in hex, base64url or as a file), and says what it is, what stands in it and whether it holds. Where a
 data folder is at hand its ledger is asked. Exit code 3 when it does not hold or is nothing known.`,
 		Example: `  productid inspect 'https://tap.example.com/t?i=…&c=…&s=…'
+  productid inspect 9520123456788
   productid inspect 00A4040007D276000085010100`,
 		Args: arguments(1, 1, "one text, file or -"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -120,7 +121,7 @@ type inspector struct {
 func (in *inspector) look(text []byte) (finding, bool) {
 	trimmed := string(bytes.TrimSpace(text))
 	for _, kind := range []func(string) (finding, bool){
-		in.tapURL, in.capability, in.checkpoint, in.proof, in.object,
+		in.address, in.capability, in.checkpoint, in.proof, in.object, in.number,
 		in.hex, in.id, in.base64, // an id is never hexadecimal throughout, save once in 2^32
 	} {
 		if f, ok := kind(trimmed); ok {

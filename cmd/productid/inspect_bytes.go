@@ -94,7 +94,7 @@ func inspectNDEF(in *inspector, b []byte, kind string) finding {
 	if err != nil {
 		return refuse(kind, "malformed", err)
 	}
-	f, ok := in.tapURL(uri)
+	f, ok := in.address(uri)
 	if !ok {
 		f = finding{Holds: holdsUnknown, Why: "it is well-formed, and holds no tap URL"}
 	}

@@ -50,6 +50,7 @@ func FuzzInspect(f *testing.F) {
 	for _, seed := range []string{
 		"https://tap.example.com/t?i=sCwcVia7OYj7c7jW&c=00000001&s=NPLWDsNT5Q_jzGm305GsR4R2TmsVluq4Q0B2F1gBAS0y9mD_5XKwkqFmphjHhlQWKX1iytSdUA0jryxjeCVzDA",
 		"sCwcVia7OYj7c7jW", "KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M", "pidc1:KUndOoMzHRZtbp6dL6887piiFvEFfJillaGNjWCs9_M",
+		"https://tap.example.com/01/09520123456788/21/sCwcVia7OYj7c7jW?c=00000001", "https://tap.example.com/01/09520123456789", "9520123456788", "376104250021234569", "00840008",
 		"00A4040007D276000085010100", "6985", "D1010C55046578616D706C652E636F6D", `{"kind":"card.in_service","last":3,"state":"in_service"}`,
 		`{"message":"","proof":{"kind":"tlog","text":""}}`, `{"logs":[{"origin":"a","key":"b"}]}`, "log.example.com\n1\nAAAA\n\n— log.example.com AAAA\n",
 		"c2sp.org/tlog-proof@v1\nindex 0\n\n", "PIDC", "PIDL", "",

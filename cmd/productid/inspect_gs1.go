@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/productid/productid/pkg/gs1"
+)
+
+// address is a URL: of a tap, a GS1 Digital Link, or both.
+func (in *inspector) address(text string) (finding, bool) {
+	f, isURL := in.tapURL(text)
+	if !isURL {
+		return f, false
+	}
+	link, err := gs1.Parse(text)
+	if wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err); mistyped {
+		bad := refuse("a GS1 Digital Link", "", fmt.Errorf("malformed: %s", mistypedDigit(wrong)))
+		bad.Facts = append(bad.Facts, f.Facts...)
+		return bad, true
+	}
+	if err != nil {
+		return f, true
+	}
+	f.Kind += ", in a GS1 Digital Link"
+	if !fromCard(link) {
+		f = finding{Kind: "a GS1 Digital Link", Holds: holdsYes, Facts: []fact{},
+			Why: "its numbers follow their rules; anybody can print it, so it proves nothing of the thing that carries it"}
+	}
+	for _, e := range append(append([]gs1.Element{link.Key}, link.Qualifiers...), link.Attributes...) {
+		f.add(e.AI.Name(), e.Value)
+	}
+	f.add("canonical", link.Canonical())
+	if fromCard(link) {
+		f.add("not signed", "these numbers; what the card stands for, its registration says")
+	}
+	return f, true
+}
+
+// fromCard reports whether a link has one of the parameters that taps have.
+func fromCard(l gs1.Link) bool {
+	return slices.ContainsFunc(l.Extra, func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains([]string{"i", "c", "s", "x"}, name)
+	})
+}
+
+func mistypedDigit(w *gs1.WrongCheckDigit) string {
+	return fmt.Sprintf("the last digit of the %s should be %c, for it checks the others: one of its digits is mistyped", w.Name, w.Want)
+}
+
+// number is digits as they stand below a bar code. Digits may be bytes too: what else they say stands beside it, and where the check
+// digit is wrong that is what they are.
+func (in *inspector) number(text string) (finding, bool) {
+	kind, err := "", error(nil)
+	switch len(text) {
+	case 8, 12, 14:
+		kind = fmt.Sprintf("a GTIN-%d, the number of an article", len(text))
+	case 13:
+		kind = "a GTIN-13, the number of an article, or a GLN, that of a place: they look alike"
+	case 18:
+		kind, err = "an SSCC, the number of a logistic unit", gs1.Element{AI: gs1.KeySSCC, Value: text}.Check()
+	default:
+		return finding{}, false
+	}
+	var gtin gs1.GTIN
+	if len(text) != 18 {
+		gtin, err = gs1.ParseGTIN(text)
+	}
+	wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err)
+	if err != nil && !mistyped {
+		return finding{}, false
+	}
+	bytes, isBytes := in.hex(text)
+	if mistyped && isBytes {
+		bytes.add("no number of GS1", mistypedDigit(wrong))
+		return bytes, true
+	}
+	if mistyped {
+		return refuse(kind, "", fmt.Errorf("malformed: %s", mistypedDigit(wrong))), true
+	}
+	f := finding{Kind: kind, Holds: holdsYes, Why: "its check digit is right; who has the number, GS1 knows", Facts: []fact{}}
+	f.add("14 digits", string(gtin))
+	if isBytes {
+		f.add("as bytes", bytes.Kind+": "+bytes.Why)
+	}
+	return f, true
+}
