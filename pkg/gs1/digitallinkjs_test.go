@@ -140,15 +140,16 @@ func ourTaps(t *testing.T, random *rand.Rand) (uris []string) {
 // differing are the addresses of good and bad of which digital-link.js says otherwise, with the reason why we keep to ours.
 var differing = map[string]string{
 	// We take them.
-	"HTTPS://E.Example/01/09520123456788":             "scheme and host mean the same in any case of letters (RFC 3986 §6.2.2.1)",
-	"https://[2001:DB8::1]:8443/01/09520123456788":    "an address of IP version 6 is a host (RFC 3986 §3.2.2)",
-	article + "/21/%2D%41%5F":                         "percent-coding of what needs none means the same (RFC 3986 §6.2.2.2)",
-	article + "?":                                     "an empty query is as none",
-	article + "#top":                                  "a fragment stays in the browser",
-	article + "?a=1#?17=2":                            "a fragment stays in the browser",
-	"https://e.example/8004/9520123A":                 "a GIAI has no check digit, which they want",
-	"https://e.example/8004/9520123A?7003=2712312359": "a GIAI has no check digit, which they want",
-	article + "/21/a%22b":                             "the quotation mark is of set 82, and they take it only where it may not stand in a URI",
+	"HTTPS://E.Example/01/09520123456788":                              "scheme and host mean the same in any case of letters (RFC 3986 §6.2.2.1)",
+	"HTTPS://Shop.Example/x/01/9520123456788/10/a%2fb?utm=1&17=271231": "scheme and host mean the same in any case of letters (RFC 3986 §6.2.2.1)",
+	"https://[2001:DB8::1]:8443/01/09520123456788":                     "an address of IP version 6 is a host (RFC 3986 §3.2.2)",
+	article + "/21/%2D%41%5F":                                          "percent-coding of what needs none means the same (RFC 3986 §6.2.2.2)",
+	article + "?":                                                      "an empty query is as none",
+	article + "#top":                                                   "a fragment stays in the browser",
+	article + "?a=1#?17=2":                                             "a fragment stays in the browser",
+	"https://e.example/8004/9520123A":                                  "a GIAI has no check digit, which they want",
+	"https://e.example/8004/9520123A?7003=2712312359":                  "a GIAI has no check digit, which they want",
+	article + "/21/a%22b":                                              "the quotation mark is of set 82, and they take it only where it may not stand in a URI",
 	// We refuse them.
 	"https:///01/09520123456788":                 "there is no host",
 	"https://e.example:123456/01/09520123456788": "there is no such port",

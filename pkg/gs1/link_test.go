@@ -38,6 +38,7 @@ var good = []struct{ uri, text, canonical string }{
 	{article + "?x&17=271231&utm=a;b&&11=260101&linkType=gs1:pip", article + "?17=271231&11=260101&x&utm=a;b&linkType=gs1:pip", "/01/09520123456788?11=260101&17=271231"},
 	{article + "?%31%37=271231", article + "?17=271231", "/01/09520123456788?17=271231"},
 	{article + "?10=a%2Bb", article + "?10=a%2Bb", "/01/09520123456788?10=a%2Bb"},
+	{"HTTPS://Shop.Example/x/01/9520123456788/10/a%2fb?utm=1&17=271231", "https://shop.example/x/01/09520123456788/10/a%2Fb?17=271231&utm=1", "/01/09520123456788/10/a%2Fb?17=271231"},
 	{article + "?", article, "/01/09520123456788"},
 	{article + "#top", article, "/01/09520123456788"},
 	{article + "?a=1#?17=2", article + "?a=1", "/01/09520123456788"},
