@@ -82,6 +82,7 @@ func (w *website) refusals(c *readCard) map[string]string {
 		"malformed_url":       strings.Split(good, "&s=")[0],
 		"unknown_card":        w.base + "/t?i=AAAAAAAAAAAAAAAA&c=00000001&s=" + good[len(good)-86:],
 		"unsigned_url":        w.base + "/t?i=" + c.id.String() + "&c=00000000&x=exhausted",
+		"unsigned_unknown":    w.base + "/t?i=AAAAAAAAAAAAAAAA&c=00000000&x=challenge",
 		"unsupported_version": good + "&v=2",
 	}
 }

@@ -24,8 +24,7 @@ func (v *visit) unsigned(a *answer, f desk.Finding) {
 			a.Reason = v.speak.T("tap.reason", f.Card.Reason)
 		}
 	case f.Contradicted:
-		care("tap.unsigned_signs", validation.UnsignedURL)
-		a.Next, a.Report.Open = v.speak.T("tap.unsigned_signs_next"), true
+		a.Text, a.Tone, a.Report.Open = v.speak.Verdict("unsigned_contradicted"), page.Care, true
 	case f.State == "":
 		care("tap.unsigned_new", validation.NotInService)
 	}

@@ -61,6 +61,7 @@ func TestLinkWithoutSignatureTellsWhatIsKnownOfItsCard(t *testing.T) {
 	answer = w.phone().get(challenge)
 	answer.says(t, w, "care", "No proof in this link")
 	assert.Contains(t, answer.text, "this is not the link that it makes")
+	assert.NotContains(t, answer.text, "no sign of a copy")
 	assert.Contains(t, answer.text, "<details open>", "where to tell us")
 	exhausted := w.card.Template.UnsignedURL(w.card.ID(), tap.Exhausted)
 	assert.NotContains(t, w.phone().get(exhausted).text, "this is not the link", "a card that signs may come to its end")

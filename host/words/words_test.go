@@ -85,7 +85,7 @@ func validationCodes(t *testing.T) (codes []string) {
 }
 
 func TestEveryVerdictHasWords(t *testing.T) {
-	codes := append(validationCodes(t), "login_required", "too_many", "ledger_unavailable", "uncertain", "checking", "unsigned_exhausted", "unsigned_challenge")
+	codes := append(validationCodes(t), "login_required", "too_many", "ledger_unavailable", "uncertain", "checking", "unsigned_exhausted", "unsigned_challenge", "unsigned_contradicted")
 	for _, w := range speakers() {
 		for _, code := range codes {
 			text := w.Verdict(code)
