@@ -85,7 +85,7 @@ final class CardKey {
         }
         for (short i = 0; i < GENERATE_ATTEMPTS; i++) {
             try {
-                pair.pair().genKeyPair();
+                pair.generate();
                 if (writeId(pair, scratch) && provesItself(pair, scratch)) {
                     return true;
                 }

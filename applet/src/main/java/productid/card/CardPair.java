@@ -27,6 +27,11 @@ abstract class CardPair {
 
     abstract KeyPair pair();
 
+    /** Makes both halves anew, whatever power lost in an earlier attempt has left in them. */
+    void generate() {
+        pair().genKeyPair();
+    }
+
     /**
      * Writes the public key as the format has it. False if the chip's key is none that the format knows: what was written
      * then means nothing. May write a little more than the key on the way.

@@ -39,6 +39,12 @@ final class RsaPair extends CardPair {
         return pair;
     }
 
+    /** Without a public exponent the card takes 65537; one that it finds there it keeps, and a torn attempt can leave any. */
+    void generate() {
+        pair.getPublic().clearKey();
+        pair.genKeyPair();
+    }
+
     boolean copyPublic(byte[] out, short off) {
         RSAPublicKey key = (RSAPublicKey) pair.getPublic();
         if (!isExponent(out, off, key.getExponent(out, off)) || key.getModulus(out, off) != MODULUS_LENGTH) {

@@ -100,12 +100,19 @@ public final class Hooks {
 
     // javacard.security
 
-    /** The halves of a pair are two objects: a tear leaves one without the other, or what is no key at all. */
+    /**
+     * The halves of a pair are two objects: a tear leaves one without the other, or what is no key at all. A public exponent
+     * of RSA that is there already is kept, also where a tear left it.
+     */
     public static void genKeyPair(KeyPair pair) {
         CardRuntime card = CardRuntime.current();
         Key[] keys = {pair.getPublic(), pair.getPrivate()};
         KeyState old = KeyState.of(keys);
-        card.silicon.generate(pair);
+        try {
+            card.silicon.generate(pair);
+        } catch (IllegalArgumentException impossible) {
+            CryptoException.throwIt(CryptoException.ILLEGAL_VALUE); // an even exponent, of which jCardSim says so otherwise
+        }
         KeyState.trim(keys);
         KeyState made = KeyState.of(keys);
         if (!card.isInstalled()) {

@@ -41,6 +41,7 @@ final class CardClass {
             Map.entry("javacard/security/KeyBuilder", Set.of("buildKey")),
             Map.entry("javacard/security/KeyPair", Set.of("<init>", "genKeyPair", "getPrivate", "getPublic")),
             Map.entry("javacard/security/MessageDigest", Set.of("getInstance", "doFinal", "reset", "update")),
+            Map.entry("javacard/security/PublicKey", Set.of("clearKey")),
             Map.entry("javacard/security/RSAPublicKey", Set.of("getExponent", "getModulus")),
             Map.entry("javacard/security/Signature", Set.of("getInstance", "init", "sign", "verify")));
 

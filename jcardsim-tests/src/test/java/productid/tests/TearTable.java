@@ -28,12 +28,10 @@ final class TearTable {
     private TearTable() {
     }
 
-    /** The states of a card with a key of this algorithm; that of a card without one is the same for all. */
+    /** The states of a card with a key of this algorithm, and of one that is to get it. */
     static List<State> states(byte algorithm) {
         List<State> states = new ArrayList<>();
-        if (algorithm == TapUrl.P256) {
-            states.add(state("INSTALLED", algorithm, Life.INSTALLED, card -> { }));
-        }
+        states.add(state("INSTALLED", algorithm, Life.INSTALLED, card -> { }));
         states.add(state("KEYED", algorithm, Life.KEYED, card -> { }));
         states.add(state("KEYED, half a template", algorithm, Life.KEYED, card -> card.put(1, Card.PREFIX)));
         states.add(state("KEYED, configured", algorithm, Life.CONFIGURED, card -> { }));
