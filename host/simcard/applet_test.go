@@ -1,9 +1,7 @@
 package simcard_test
 
 import (
-	"bufio"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/productid/productid/host/simcard"
+	"github.com/productid/productid/host/simcard/simcardtest"
 	"github.com/productid/productid/pkg/apdu"
 	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/card/apduscript"
@@ -24,25 +23,8 @@ import (
 // applet starts the applet in its simulator and connects to it. Without Java, or before make build, the test is skipped.
 func applet(t *testing.T, options ...string) *simcard.Card {
 	t.Helper()
-	command := exec.Command("../../scripts/virtual-card.sh", append([]string{"--tcp", "127.0.0.1:0"}, options...)...)
-	var complaint strings.Builder
-	command.Stderr = &complaint
-	out, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
-	t.Cleanup(func() {
-		_ = command.Process.Kill() // it runs until it is killed, or has ended
-		_ = command.Wait()
-	})
-	if err != nil {
-		_ = command.Wait() // completes the complaint
-		if os.Getenv("PRODUCTID_REQUIRE") == "all" {
-			t.Fatalf("the virtual card did not start: %s", complaint.String())
-		}
-		t.Skip("needs the virtual card: make build")
-	}
-	return dial(t, strings.TrimPrefix(strings.TrimSpace(line), "ready tcp "))
+	addresses, _ := simcardtest.Start(t, 1, options...)
+	return dial(t, addresses[0])
 }
 
 // both are the algorithms that the applet makes keys of.

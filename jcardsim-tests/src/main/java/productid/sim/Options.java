@@ -19,6 +19,7 @@ final class Options {
               --install HEX       installation parameters: algorithm mask, flags, counterMax
               --tear N            lose power in the N-th persistent write from now on
               --drop-response N   lose the N-th answer from now on, and power with it
+                                  (either of them repeated: the first for the first card, and so on)
               --reader acr122u    put a reader with that one's limits between host and card
               --commit-buffer N   a commit buffer of N bytes, 512 if not given""";
 
@@ -26,8 +27,8 @@ final class Options {
     Path state;
     Path trace;
     byte[] parameters = {};
-    long tear;
-    long drop;
+    private final List<Integer> tears = new ArrayList<>();
+    private final List<Integer> drops = new ArrayList<>();
     Reader reader = Reader.PLAIN;
     int commitBuffer = Memory.COMMIT_CAPACITY;
 
@@ -60,8 +61,8 @@ final class Options {
             case "--state" -> state = Path.of(value);
             case "--trace" -> trace = Path.of(value);
             case "--install" -> parameters = HexFormat.of().parseHex(value);
-            case "--tear" -> tear = positive(name, value, 9);
-            case "--drop-response" -> drop = positive(name, value, 9);
+            case "--tear" -> tears.add(positive(name, value, 9));
+            case "--drop-response" -> drops.add(positive(name, value, 9));
             case "--reader" -> reader = Reader.named(value);
             case "--commit-buffer" -> commitBuffer = positive(name, value, 4);
             default -> throw new IllegalArgumentException("unknown option " + name);
@@ -91,6 +92,23 @@ final class Options {
             throw new IllegalArgumentException(name + " counts from 1, with at most " + digits + " digits, not " + value);
         }
         return Integer.parseInt(value);
+    }
+
+    /** The write that tears a card, counted from 1; 0 for none. */
+    int tear(int card) {
+        return turn(tears, card);
+    }
+
+    /** The answer that a card loses, counted from 1; 0 for none. */
+    int drop(int card) {
+        return turn(drops, card);
+    }
+
+    private static int turn(List<Integer> values, int card) {
+        if (values.size() == 1) {
+            return values.get(0);
+        }
+        return card <= values.size() ? values.get(card - 1) : 0;
     }
 
     /** The file of one card among several. */

@@ -47,9 +47,9 @@ public final class VirtualCard {
             SimCard card = SimCard.install(APPLET, NAME, options.parameters);
             card.memory().commitCapacity(options.commitBuffer);
             Trace trace = new Trace(Options.of(options.trace, number));
-            Slot slot = new Slot(card, state, trace, options.reader, options.drop);
-            if (options.tear > 0) {
-                card.memory().tearWrite(options.tear);
+            Slot slot = new Slot(card, state, trace, options.reader, options.drop(number));
+            if (options.tear(number) > 0) {
+                card.memory().tearWrite(options.tear(number));
             }
             links.add(new Link(endpoint, slot, ready));
         }
