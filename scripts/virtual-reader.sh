@@ -4,7 +4,7 @@
 # what it started. Arguments go to the virtual card (--state FILE, --trace FILE, ...). Exit code 3: pcscd cannot run here.
 #
 # With --private alone it starts an empty reader on a pcscd of its own, which no other program meets and which meets no other pcscd: in
-# a mount namespace, so that its socket lies elsewhere. It prints `socket PATH` (programs that are to use it have PATH in
+# a mount namespace, where one can be made, so that its socket lies elsewhere. It prints `socket PATH` (programs that are to use it have PATH in
 # PCSCLITE_CSOCK_NAME), `vpcd HOST:PORT` (where virtual-card.sh --vpcd puts a card into the reader) and `reader NAME`.
 set -euo pipefail
 scripts=$(cd "$(dirname "$0")" && pwd)
@@ -73,19 +73,33 @@ start() {
   cannot "pcscd did not start"
 }
 
+# Makes the machine's own place free for a pcscd.
+claim() {
+  [ "$(id -u)" = 0 ] || cannot "pcscd is not running and only root can start it"
+  mkdir -p "${socket%/*}"
+  rm -f "$socket"
+}
+
 command -v pcscd >/dev/null || cannot "pcscd is not installed"
 [ -e "$driver" ] || cannot "vsmartcard-vpcd is not installed"
 
 if [ "$*" = --private ]; then
+  port=$(free_port)
   apart=(unshare --mount)
   "${apart[@]}" true 2>/dev/null || apart=(unshare --map-root-user --mount)
-  "${apart[@]}" true 2>/dev/null || cannot "this machine lets no mount namespace be made"
-  mkdir "$work/run"
-  chmod 755 "$work"
-  port=$(free_port)
-  # shellcheck disable=SC2016 # expands in the namespace
-  start "$work/run/pcscd.comm" "$port" "${apart[@]}" sh -c 'mkdir -p "$1" && mount --bind "$0" "$1" && shift && exec "$@"' "$work/run" "${socket%/*}"
-  printf 'socket %s\nvpcd 127.0.0.1:%s\nreader Virtual PCD 00 00\n' "$work/run/pcscd.comm" "$port"
+  if "${apart[@]}" true 2>/dev/null; then
+    own=$work/run/pcscd.comm
+    mkdir "$work/run"
+    chmod 755 "$work"
+    # shellcheck disable=SC2016 # expands in the namespace
+    start "$own" "$port" "${apart[@]}" sh -c 'mkdir -p "$1" && mount --bind "$0" "$1" && shift && exec "$@"' "$work/run" "${socket%/*}"
+  else # as in a container that is let do little: the machine's place, if it is free
+    own=$socket
+    running && cannot "another pcscd is running and no mount namespace can be made"
+    claim
+    start "$own" "$port"
+  fi
+  printf 'socket %s\nvpcd 127.0.0.1:%s\nreader Virtual PCD 00 00\n' "$own" "$port"
   stay
 fi
 
@@ -93,9 +107,7 @@ if running; then
   port=$((0x8C7B)) # what Debian's vsmartcard-vpcd configures
   listening "$port" || cannot "another pcscd is running and has no virtual reader"
 else
-  [ "$(id -u)" = 0 ] || cannot "pcscd is not running and only root can start it"
-  mkdir -p "${socket%/*}"
-  rm -f "$socket"
+  claim
   port=$(free_port)
   start "$socket" "$port"
 fi

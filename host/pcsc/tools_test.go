@@ -142,7 +142,7 @@ func served(t *testing.T, exchanges []exchange) []byte {
 }
 
 // transcript writes exchanges down, without what is another on every card: its id and its signatures.
-func transcript(exchanges []exchange, file []byte, u tap.URL) string {
+func transcript(program string, a tap.Algorithm, exchanges []exchange, file []byte, u tap.URL) string {
 	own := make([]bool, len(file))
 	for _, text := range [][]byte{[]byte(u.ID.String()), file[bytes.Index(file, []byte("&s="))+len("&s="):]} {
 		at := bytes.Index(file, text)
@@ -151,6 +151,7 @@ func transcript(exchanges []exchange, file []byte, u tap.URL) string {
 		}
 	}
 	var text strings.Builder
+	fmt.Fprintf(&text, "# What %s is answered by a locked card with a key of %v. Two dots stand for a byte of the card's id or signature.\n", program, a)
 	ofNDEF := false
 	for _, e := range exchanges {
 		fmt.Fprintf(&text, "> %X\n< ", e.command)
@@ -190,7 +191,7 @@ func TestToolsOfOthersReadTheTag(t *testing.T) {
 				require.NoError(t, err)
 				assert.NoError(t, u.Verify(key), program.name)
 				assert.Equal(t, uint32(i+1), u.Counter, "%s: one reading, one count", program.name)
-				holdAgainst(t, fmt.Sprintf("%s-%s.txt", program.name, algorithm), transcript(exchanges, file, u))
+				holdAgainst(t, fmt.Sprintf("%s-%s.txt", program.name, algorithm), transcript(program.name, algorithm, exchanges, file, u))
 			}
 		})
 	}
