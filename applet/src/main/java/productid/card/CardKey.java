@@ -1,6 +1,5 @@
 package productid.card;
 
-import javacard.framework.CardRuntimeException;
 import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
@@ -89,8 +88,9 @@ final class CardKey {
                 if (writeId(pair, scratch) && provesItself(pair, scratch)) {
                     return true;
                 }
-            } catch (CardRuntimeException e) {
-                // Some cards offer the objects but make no key on board, or find no room for it: they answer so each time.
+            } catch (RuntimeException e) {
+                // Some cards offer the objects but make no key on board, or find no room for it: they answer so each time. A
+                // pair that its own chip chokes on is none either.
             }
         }
         return false;

@@ -36,7 +36,7 @@ class MutantsTest {
     private static final Path TARGET = ROOT.resolve("jcardsim-tests/target");
     /** What a mutant has to pass to survive: tests of the applet that take no second each. */
     private static final List<String> SELECTION = List.of("CounterTest", "LifeCycleTest", "Type4TagTest", "ConfigurationTest",
-            "SignatureTest", "TearTest", "ReadSequencesTest");
+            "SignatureTest", "ChallengeTest", "TearTest", "ReadSequencesTest");
     private static final int WORKERS = Math.min(2, Runtime.getRuntime().availableProcessors());
 
     private final Queue<Mutant> waiting = new ConcurrentLinkedQueue<>();

@@ -34,7 +34,7 @@ final class Card {
     private static final byte[] NAME = HexFormat.of().parseHex("D2760000850101");
     private static final String APPLET = "productid.card.ProductIdApplet";
 
-    /** Memory of the cards that were made for {@link #shared}, by algorithm and life. */
+    /** Memory of the cards with a key that were made for {@link #shared}, by algorithm and applet. */
     private static final Map<String, byte[]> SHARED = new ConcurrentHashMap<>();
 
     final SimCard sim;
@@ -72,14 +72,16 @@ final class Card {
     }
 
     /**
-     * A new card with the memory of one that was made once for all tests: always the same key, at a fraction of the time.
-     * For RSA above all, whose keys take a third of a second.
+     * A new card with a key that was made once for all tests of the same applet, brought so far from there. For RSA above
+     * all, whose keys take a third of a second.
      */
     static Card shared(byte algorithm, Life life) {
-        byte[] image = SHARED.computeIfAbsent(algorithm + life.name(), name -> installed().brought(algorithm, life).sim.image());
+        byte[] keyed = SHARED.computeIfAbsent(algorithm + Applet.digest(), name -> installed().keyed(algorithm).sim.image());
         Card card = installed();
-        card.restore(image);
-        return card;
+        if (life != Life.INSTALLED) {
+            card.restore(keyed);
+        }
+        return card.brought(algorithm, life);
     }
 
     void restore(byte[] image) {
@@ -91,14 +93,19 @@ final class Card {
         select();
     }
 
-    /** Takes an INSTALLED card so far. */
+    /** Takes a card so far that has not come as far yet. */
     Card brought(byte algorithm, Life life) {
-        return switch (life) {
-            case INSTALLED -> this;
-            case KEYED -> keyed(algorithm);
-            case CONFIGURED -> configured(algorithm);
-            case LOCKED -> locked(algorithm);
-        };
+        if (life.compareTo(Life.KEYED) >= 0 && info().state() == 0) {
+            generate(algorithm);
+        }
+        if (life.compareTo(Life.CONFIGURED) >= 0) {
+            put(1, PREFIX);
+            put(2, MIDDLE);
+        }
+        if (life == Life.LOCKED) {
+            lock();
+        }
+        return this;
     }
 
     static String generateCommand(byte algorithm) {
@@ -115,8 +122,7 @@ final class Card {
     }
 
     Card keyed(byte algorithm) {
-        generate(algorithm);
-        return this;
+        return brought(algorithm, Life.KEYED);
     }
 
     Card configured() {
@@ -124,10 +130,7 @@ final class Card {
     }
 
     Card configured(byte algorithm) {
-        keyed(algorithm);
-        put(1, PREFIX);
-        put(2, MIDDLE);
-        return this;
+        return brought(algorithm, Life.CONFIGURED);
     }
 
     Card locked() {
@@ -135,9 +138,7 @@ final class Card {
     }
 
     Card locked(byte algorithm) {
-        configured(algorithm);
-        lock();
-        return this;
+        return brought(algorithm, Life.LOCKED);
     }
 
     void lock() {

@@ -4,11 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import productid.tests.Card.Life;
 
 /** PUT DATA and GET DATA: what may be on a card for ever, and what the card refuses to become. */
 class ConfigurationTest {
@@ -115,6 +117,29 @@ class ConfigurationTest {
     }
 
     @Test
+    void theFileSizeInTheCapabilityContainerIsThatOfTheKey() {
+        Map<Card, String> sizes = Map.of(Card.installed(), "00e8", card, "00e8", Card.shared(TapUrl.RSA_2048, Life.KEYED), "01eb");
+        sizes.forEach((each, size) -> {
+            each.ok(Card.SELECT_CC);
+            assertEquals("000f2000f600f60406e104" + size + "00ff", each.ok("00B000000F"));
+        });
+    }
+
+    @Test
+    void anRsaKeyHasTwoParts() {
+        card = Card.shared(TapUrl.RSA_2048, Life.KEYED);
+        String first = card.ok("8021000400");
+        String second = card.ok("8021010400");
+        assertEquals("0103", first.substring(0, 4));
+        assertEquals("0103", second.substring(0, 4));
+        assertEquals(2 + 240, first.length() / 2);
+        assertEquals(2 + 19, second.length() / 2);
+        assertEquals("010001", second.substring(second.length() - 6));
+        card.refuses("6b00", "8021020400");
+        card.refuses("6b00", "8021ff0400");
+    }
+
+    @Test
     void thereIsNoSecondPart() {
         card.put(1, Card.PREFIX);
         card.refuses("6b00", "8021010100");
@@ -124,8 +149,10 @@ class ConfigurationTest {
         card.refuses("6a86", "8021000600");
     }
 
-    @Test
-    void aChallengeOnlyCardServesNoTap() {
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void aChallengeOnlyCardServesNoTap(byte algorithm) {
+        card = Card.shared(algorithm, Life.KEYED);
         card.put(1, Card.PREFIX);
         card.put(2, Card.MIDDLE);
         card.ok("80200003030100f6");

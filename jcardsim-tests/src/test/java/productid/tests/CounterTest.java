@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import productid.sim.Silicon;
+import productid.tests.Card.Life;
 
 /** The counter: a ring of eight slots, each number committed before it is signed. */
 class CounterTest {
@@ -87,9 +88,10 @@ class CounterTest {
         assertEquals(9, card.counter());
     }
 
-    @Test
-    void withoutAValidSlotTheCardIsExhausted() {
-        Card card = Card.installed().locked();
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void withoutAValidSlotTheCardIsExhausted(byte algorithm) {
+        Card card = Card.shared(algorithm, Life.LOCKED);
         Arrays.fill(card.ring(), (byte) 0);
         assertEquals(UNKNOWN, card.counter());
         assertSaysExhausted(card);
@@ -97,9 +99,10 @@ class CounterTest {
         card.refuses("6985", Card.challengeCommand(Card.NONCE, ""));
     }
 
-    @Test
-    void atCounterMaxTheCardSaysSo() {
-        Card card = Card.withCounterMax(3).locked();
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void atCounterMaxTheCardSaysSo(byte algorithm) {
+        Card card = Card.withCounterMax(3).locked(algorithm);
         for (int n = 1; n <= 3; n++) {
             assertEquals(n, tapNumber(card));
         }

@@ -3,16 +3,20 @@ package productid.tests;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.HexFormat;
+import java.util.ArrayList;
+import java.util.List;
+import javacard.framework.SystemException;
 import javacard.security.CryptoException;
-import javacard.security.KeyBuilder;
 import javacard.security.Signature;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import productid.sim.Silicon;
+import productid.tests.Card.Life;
 
 /** INSTALLED → KEYED → LOCKED, one way: each command in each state. */
 class LifeCycleTest {
@@ -23,13 +27,17 @@ class LifeCycleTest {
     private static final String CHALLENGE = Card.challengeCommand(Card.NONCE, "");
     private static final String PUT_PROFILE = "80200003030000f6";
 
-    @Test
-    void aCardLivesFromInstalledOverKeyedToLocked() {
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void aCardLivesFromInstalledOverKeyedToLocked(byte algorithm) {
         Card card = Card.installed();
         assertEquals(0, card.info().state());
-        byte[] id = HexFormat.of().parseHex(card.ok(Card.GENERATE));
+        assertEquals(0, card.info().algorithm());
+        byte[] id = card.generate(algorithm);
         assertEquals(1, card.info().state());
-        assertArrayEquals(TapUrl.cardId(TapUrl.P256, card.key()), id, "the id is the hash of the key");
+        assertEquals(algorithm, card.info().algorithm());
+        assertEquals(algorithm == TapUrl.P256 ? 65 : 259, card.key().length);
+        assertArrayEquals(TapUrl.cardId(algorithm, card.key()), id, "the id is the hash of the key");
         card.put(1, Card.PREFIX);
         card.put(2, Card.MIDDLE);
         card.verifies(card.tapUrl(), TapUrl.PURPOSE_REHEARSAL);
@@ -38,6 +46,7 @@ class LifeCycleTest {
         card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
         card.powerUpAndSelect();
         assertEquals(2, card.info().state(), "without power too");
+        assertEquals(algorithm, card.info().algorithm());
         assertArrayEquals(id, card.info().id());
     }
 
@@ -56,12 +65,13 @@ class LifeCycleTest {
         card.ok(Card.GENERATE);
     }
 
-    @Test
-    void keyed() {
-        Card card = Card.installed().keyed();
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void keyed(byte algorithm) {
+        Card card = Card.shared(algorithm, Life.KEYED);
         card.ok(Card.INFO);
         card.ok(CAPABILITIES);
-        card.refuses("6985", Card.GENERATE);
+        refusesToGenerate(card);
         card.ok(GET_KEY);
         card.refuses("6985", GET_PREFIX);
         assertEquals(0, card.tap().length, "no template, no URL");
@@ -75,12 +85,13 @@ class LifeCycleTest {
         card.lock();
     }
 
-    @Test
-    void lockedForEver() {
-        Card card = Card.installed().locked();
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void lockedForEver(byte algorithm) {
+        Card card = Card.shared(algorithm, Life.LOCKED);
         card.ok(Card.INFO);
         card.ok(CAPABILITIES);
-        card.refuses("6985", Card.GENERATE);
+        refusesToGenerate(card);
         card.refuses("6985", Card.putCommand(1, Card.PREFIX));
         card.refuses("6985", Card.putCommand(2, Card.MIDDLE));
         card.refuses("6985", PUT_PROFILE);
@@ -91,9 +102,16 @@ class LifeCycleTest {
         card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
     }
 
-    @Test
-    void theRehearsalIsNeverATap() {
-        Card card = Card.installed().configured();
+    private static void refusesToGenerate(Card card) {
+        for (byte algorithm : ALGORITHMS) {
+            card.refuses("6985", Card.generateCommand(algorithm));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
+    void theRehearsalIsNeverATap(byte algorithm) {
+        Card card = Card.shared(algorithm, Life.CONFIGURED);
         String harvested = card.tapUrl();
         assertEquals("bad_signature", card.classify(harvested));
         card.lock();
@@ -125,19 +143,57 @@ class LifeCycleTest {
     }
 
     @ParameterizedTest
-    @ValueSource(shorts = {0, -1, 0x1EE0, 0x2DD3, 0x4B00, 0x1234})
+    @ValueSource(shorts = {0, -1, 0x1EE0, 0x2DD3, 0x4B00, 0x1234, 0x7888, (short) 0x8777})
     void anUnknownStateSignsNothingAndLeadsNowhere(short code) {
-        Card card = Card.installed().locked();
-        Card.setField(Card.field(card.sim.applet(), "data"), "code", code);
-        card.powerUpAndSelect();
-        assertEquals(0xFF, card.info().state());
-        assertEquals(0, card.tap().length);
-        card.select();
-        for (String command : new String[] {Card.GENERATE, CHALLENGE, PUT_PROFILE, Card.putCommand(1, Card.PREFIX),
-            "804000000c" + "00".repeat(12), GET_KEY}) {
-            card.refuses("6985", command);
+        for (byte algorithm : ALGORITHMS) {
+            Card card = Card.shared(algorithm, Life.LOCKED);
+            Card.setField(Card.field(card.sim.applet(), "data"), "code", code);
+            card.powerUpAndSelect();
+            assertEquals(0xFF, card.info().state());
+            assertEquals(0, card.info().algorithm());
+            assertEquals(0, card.tap().length);
+            card.select();
+            refusesToGenerate(card);
+            for (String command : new String[] {CHALLENGE, PUT_PROFILE, Card.putCommand(1, Card.PREFIX),
+                "804000000c" + "00".repeat(12), GET_KEY, "8021000500"}) {
+                card.refuses("6985", command);
+            }
+            assertEquals(0xFF, card.info().state());
         }
-        assertEquals(0xFF, card.info().state());
+    }
+
+    /** Eight bits have to fall over before one state looks like another one, or like memory that was never written. */
+    @Test
+    void theCodesOfTheStatesAreFarFromEachOther() {
+        List<Short> codes = new ArrayList<>(List.of((short) 0, (short) -1, code(Card.installed())));
+        for (byte algorithm : ALGORITHMS) {
+            codes.add(code(Card.shared(algorithm, Life.KEYED)));
+            codes.add(code(Card.shared(algorithm, Life.LOCKED)));
+        }
+        for (int i = 0; i < codes.size(); i++) {
+            for (int j = 0; j < i; j++) {
+                int bits = Integer.bitCount((codes.get(i) ^ codes.get(j)) & 0xFFFF);
+                assertTrue(bits >= 8, "%04x and %04x".formatted(codes.get(i), codes.get(j)));
+            }
+        }
+    }
+
+    private static short code(Card card) {
+        return (short) Card.field(Card.field(card.sim.applet(), "data"), "code");
+    }
+
+    /** Even so: the other key was never made, or was made and thrown away, and the id commits to neither. */
+    @Test
+    void aCardThatTakesItsKeyForOneOfTheOtherAlgorithmSignsNothingThatVerifies() {
+        short rsaLocked = code(Card.shared(TapUrl.RSA_2048, Life.LOCKED));
+        Card card = Card.shared(TapUrl.P256, Life.LOCKED);
+        Card.setField(Card.field(card.sim.applet(), "data"), "code", rsaLocked);
+        card.powerUpAndSelect();
+        card.ok(Card.SELECT_NDEF);
+        card.refuses("6f00", "00B0000002");
+        card.refuses("6f00", CHALLENGE);
+        card.refuses("6985", "8021000500");
+        card.refuses("6f00", GET_KEY);
     }
 
     @ParameterizedTest
@@ -154,7 +210,8 @@ class LifeCycleTest {
         assertEquals(0, card.info().state());
         for (byte algorithm : ALGORITHMS) {
             if ((bits & algorithm) != 0) {
-                Card.installed(asked, new Silicon()).locked(algorithm);
+                Card other = Card.installed(asked, new Silicon()).locked(algorithm);
+                other.verifies(other.tapUrl(), TapUrl.PURPOSE_TAP);
             }
         }
     }
@@ -189,19 +246,40 @@ class LifeCycleTest {
         };
     }
 
+    /** Memory too small for what was asked is no missing algorithm: the card's system names it, and nothing is installed. */
+    @Test
+    void anInstallWithoutRoomFailsAsAWhole() {
+        Silicon full = new Silicon() {
+            @Override
+            public boolean has(Class<?> type, byte algorithm) {
+                if (algorithm == Signature.ALG_RSA_SHA_256_PKCS1) {
+                    SystemException.throwIt(SystemException.NO_TRANSIENT_SPACE);
+                }
+                return true;
+            }
+        };
+        assertThrows(SystemException.class, () -> Card.installed("03", full));
+        Card.installed("01", full).locked(TapUrl.P256);
+    }
+
     @Test
     void aChipThatCannotGenerateStaysInstalled() {
-        Card card = Card.installed("", new Silicon() {
-            @Override
-            public void generatingKey() {
-                CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM);
+        for (Runnable refusal : List.<Runnable>of(() -> CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM),
+                () -> SystemException.throwIt(SystemException.NO_RESOURCE))) {
+            Card card = Card.installed("", new Silicon() {
+                @Override
+                public void generatingKey() {
+                    refusal.run();
+                }
+            });
+            for (byte algorithm : ALGORITHMS) {
+                card.refuses("6a81", Card.generateCommand(algorithm));
             }
-        });
-        card.refuses("6a81", Card.GENERATE);
-        assertEquals(0, card.info().state());
-        assertEquals("00".repeat(12), Card.hex(card.info().id()));
-        card.sim.silicon(new Silicon());
-        card.ok(Card.GENERATE);
+            assertEquals(0, card.info().state());
+            assertEquals("00".repeat(12), Card.hex(card.info().id()));
+            card.sim.silicon(new Silicon());
+            card.ok(Card.GENERATE);
+        }
     }
 
     @ParameterizedTest

@@ -3,32 +3,46 @@ package productid.tests;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import javacard.security.CryptoException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import productid.sim.Silicon;
+import productid.tests.Card.Life;
 
-/** A locked card as phones see it: every clause of the NFC behaviour. */
+/** A locked card as phones see it, with either key: every clause of the NFC behaviour. */
+@ParameterizedClass
+@ValueSource(bytes = {TapUrl.P256, TapUrl.RSA_2048})
 class Type4TagTest {
     private static final String READ_NLEN = "00B0000002";
+    @Parameter
+    byte algorithm;
+    private int fileMax;
+    private int fileLength;
+    private int signatureText;
     private Card card;
 
     @BeforeEach
     void lock() {
-        card = Card.installed().locked();
+        fileMax = algorithm == TapUrl.P256 ? 0xE8 : 0x1EB;
+        fileLength = algorithm == TapUrl.P256 ? 143 : 402;
+        signatureText = algorithm == TapUrl.P256 ? 86 : 342;
+        card = Card.shared(algorithm, Life.LOCKED);
         card.powerUpAndSelect();
     }
 
     @Test
     void theCapabilityContainerSaysWhatPhonesAccept() {
         card.ok(Card.SELECT_CC);
-        assertEquals("000f2000f600f60406e10400e800ff", card.ok("00B000000F"));
+        String container = "000f2000f600f60406e104%04x00ff".formatted(fileMax);
+        assertEquals(container, card.ok("00B000000F"));
         assertEquals("000f", card.ok(READ_NLEN));
-        assertEquals("2000f600f60406e10400e800ff", card.ok("00B000020D"));
+        assertEquals(container.substring(4), card.ok("00B000020D"));
         assertEquals("00ff", card.ok("00B0000D10"), "cut at the end");
         assertEquals("", card.ok("00B0000F01"));
         card.refuses("6b00", "00B0001001");
@@ -38,17 +52,31 @@ class Type4TagTest {
     @Test
     void aTapIsOneUriRecordThatVerifies() {
         byte[] message = card.tap();
-        assertTrue(message.length <= 230);
+        assertEquals(algorithm == TapUrl.P256 ? "d10189" + "5504" : "c10100000189" + "5504", hexOfHead(message));
         String url = Card.url(message);
-        assertEquals(Card.PREFIX + Card.idText(card.info().id()) + "&c=00000001&s=", url.substring(0, url.length() - 86));
+        assertEquals(Card.PREFIX + Card.idText(card.info().id()) + "&c=00000001&s=", url.substring(0, url.length() - signatureText));
         assertEquals("ok", card.classify(url));
+    }
+
+    private String hexOfHead(byte[] message) {
+        return Card.hex(Arrays.copyOf(message, algorithm == TapUrl.P256 ? 5 : 8));
+    }
+
+    @Test
+    void theLongestMessageFillsTheFile() {
+        card = Card.shared(algorithm, Life.KEYED);
+        card.put(1, "https://tap.example.com/" + "p".repeat(120 - 24 - 3 - 3) + "?i=");
+        card.put(2, Card.MIDDLE);
+        card.lock();
+        assertEquals(fileMax - 2, card.tap().length);
+        assertEquals("ok", card.classify(Card.url(card.read())));
+        card.refuses("6b00", "00B0%04x02".formatted(fileMax + 1));
     }
 
     @Test
     void theFileNeverChangesItsLength() {
-        int length = card.tap().length;
         for (int i = 0; i < 20; i++) {
-            assertEquals(length, card.tap().length);
+            assertEquals(fileLength - 2, card.tap().length);
         }
     }
 
@@ -73,14 +101,15 @@ class Type4TagTest {
     @Test
     void whateverChunksAreReadTheyAreOfOnePiece() {
         byte[] whole = card.read();
-        for (int chunk : new int[] {1, 15, 48, 59, 254}) {
+        for (int chunk : new int[] {1, 15, 48, 59, 244, 246, 254}) {
             StringBuilder pieces = new StringBuilder();
             for (int at = 2; at < whole.length + 2; at += chunk) {
                 pieces.append(card.ok("00B0%04x%02x".formatted(at, chunk)));
             }
             assertEquals(Card.hex(whole), pieces.toString(), "chunks of " + chunk);
         }
-        assertEquals("%04x".formatted(whole.length) + Card.hex(whole), card.ok("00B0000000"), "Le 00 is up to 256");
+        String file = "%04x".formatted(whole.length) + Card.hex(whole);
+        assertEquals(file.substring(0, Math.min(file.length(), 2 * 256)), card.ok("00B0000000"), "Le 00 is up to 256");
     }
 
     @ParameterizedTest
@@ -110,7 +139,8 @@ class Type4TagTest {
     void whatIsWrongIsRefusedBeforeAnythingIsCommitted() {
         card.ok(Card.SELECT_NDEF);
         card.refuses("6b00", "00B0400002");
-        card.refuses("6b00", "00B000E902");
+        card.refuses("6b00", "00B0%04x02".formatted(fileMax + 1));
+        card.refuses("6b00", "00B0%04x02".formatted(fileLength + 1));
         card.refuses("6b00", "00B07FFF02");
         card.refuses("6a86", "00B0840002");
         card.refuses("6a86", "00B0FFFF02");
@@ -118,6 +148,17 @@ class Type4TagTest {
         assertEquals(0, card.counter());
         card.ok(READ_NLEN);
         assertEquals(1, card.counter());
+    }
+
+    @Test
+    void aFirstReadAnywhereInTheFileIsTheOneThatCounts() {
+        for (int offset : new int[] {0, 1, 2, 7, 100, fileLength - 1, fileLength}) {
+            card.select();
+            card.ok(Card.SELECT_NDEF);
+            long before = card.counter();
+            card.ok("00B0%04x10".formatted(offset));
+            assertEquals(before + 1, card.counter(), "offset " + offset);
+        }
     }
 
     @Test
