@@ -25,7 +25,7 @@ final class Chip extends Silicon {
 
     final Fault fault;
     private final Deque<Signed> signed = new ArrayDeque<>();
-    private final byte[] residue = new byte[512];
+    final byte[] residue = new byte[512];
     private Random random = new Random(0);
     private Secrets secrets = new Secrets();
 

@@ -40,6 +40,31 @@ class FuzzerFindsBugsTest {
     }
 
     @Test
+    void residueInTheApduBuffer() throws IOException {
+        Chip[] chip = new Chip[1];
+        Bench bench = planted(card -> { }, (command, answer) -> withLeak(answer, Arrays.copyOfRange(chip[0].residue, 9, 9 + Secrets.WINDOW)));
+        chip[0] = bench.chip;
+        assertFinds("residue of the APDU buffer", bench);
+    }
+
+    @Test
+    void aBufferThatNoMessageWasPutInto() throws IOException {
+        byte[][] buffer = new byte[1][];
+        assertFinds("transient memory", planted(card -> buffer[0] = (byte[]) Card.field(session(card), "buffer"),
+                (command, answer) -> withLeak(answer, Arrays.copyOf(buffer[0], Secrets.WINDOW))));
+    }
+
+    @Test
+    void aNumberThatIsGivenTwice() throws IOException {
+        byte[][] ring = new byte[2][];
+        assertFinds("signed other bytes", planted(card -> ring[0] = card.ring(), (command, answer) -> {
+            ring[1] = ring[1] == null ? ring[0].clone() : ring[1];
+            System.arraycopy(ring[1], 0, ring[0], 0, ring[0].length);
+            return answer;
+        }));
+    }
+
+    @Test
     void anExceptionOutOfTheApplet() throws IOException {
         assertFinds("left the applet: java.lang.NullPointerException",
                 planted(card -> Card.replace(tag(card), "container", null), (command, answer) -> answer));
