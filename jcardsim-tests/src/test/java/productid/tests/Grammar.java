@@ -19,26 +19,27 @@ final class Grammar {
     private static final int[] OFFSETS = {0, 0, 0, 1, 2, 3, 7, 14, 15, 16, 100, 0xE7, 0xE8, 0xE9, 0xFF, 0x100, 0x1E9, 0x1EA, 0x1EB, 0x1EC, 0x7FFF};
     private static final int[] LE = {0, 0, 1, 2, 15, 0x3B, 0xE8, 0xF6, 0xFF};
     private static final List<String> FOREIGN = List.of("00A4040007D276000085010000", "00A4040007D276000085010200",
-            "00A4040008A00000015100000000", "00A4040000", "00A40400", "00A404000AD276000085010100000000", "00A4040009F05049444341524401",
+            "00A4040008A00000015100000000", "00A4040000", "00A40400", "00A404000AD2760000850101000000", "00A4040009F05049444341524401",
             "00A404000710D2760000850101", "00A4040005D276000085", "00A4040001D2", "00A4040206D27600008501", "00A4040C07D2760000850101",
             "00A4040107D2760000850101", "01A4040007D276000085010100", "00A4000C023F00", "00A4000C02E105", "00A4000C020000", "00A40000",
             "00A4080C04E103E104", "00A4010C02E103", "00A4020C02E104", "00A40C00", "0070000001", "0070800100", "00C0000000", "00D6000002FFFF",
             "00D60000020000", "00B1000004540200000F", "00CA006E00", "0020008108FFFFFFFFFFFFFFFF", "0084000008", "0082000000", "80CA9F7F00",
             "80500000081122334455667788", "80E60C0000", "80D8000000", "84820000100000000000000000000000000000000000", "0010010000", "A0A40000023F00",
-            "FFCA000000", "80100100", "8010020000", "801001000100", "80300000", "8040000000", "8020000100", "80B0000000", "00210004000", "E0");
+            "FFCA000000", "80100100", "8010020000", "801001000100", "80300000", "8040000000", "8020000100", "80B0000000", "0021000400", "E0");
 
     private final Random random;
     private final CardModel card;
-    private final double damage;
     private final byte usual;
+    /** The share of commands that are damaged in this life. */
+    private final double damage;
     /** The most reads in a row: few of them let a life have many selections. */
     private final int patience;
 
-    /** @param usual the algorithm that GENERATE KEY mostly asks for */
+    /** Asks mostly for a key of the usual algorithm. */
     Grammar(Random random, CardModel card, byte usual) {
-        this.usual = usual;
         this.random = random;
         this.card = card;
+        this.usual = usual;
         patience = PATIENCE[random.nextInt(PATIENCE.length)];
         damage = DAMAGE[random.nextInt(DAMAGE.length)];
     }
@@ -114,7 +115,8 @@ final class Grammar {
             switch (random.nextInt(4)) {
                 case 0 -> phrase.add(command(0x80, 0x01, 0, 0, NOTHING, 0));
                 case 1 -> phrase.add(command(0x80, 0x02, 0, 0, NOTHING, 0));
-                default -> phrase.add(command(0x80, 0x21, random.nextInt(4) / 3, random.nextInt(7), NOTHING, random.nextInt(4) == 0 ? random.nextInt(256) : 0));
+                default -> phrase.add(command(0x80, 0x21, random.nextInt(4) / 3, random.nextInt(7), NOTHING,
+                        random.nextInt(4) == 0 ? random.nextInt(256) : 0));
             }
         }
     }
@@ -154,8 +156,7 @@ final class Grammar {
     }
 
     private void foreign(List<Step> phrase) {
-        String hex = Texts.pick(random, FOREIGN);
-        phrase.add(send(HexFormat.of().parseHex(hex.substring(0, hex.length() / 2 * 2))));
+        phrase.add(send(HexFormat.of().parseHex(Texts.pick(random, FOREIGN))));
     }
 
     private void garbage(List<Step> phrase) {

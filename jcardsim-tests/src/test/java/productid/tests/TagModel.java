@@ -16,6 +16,7 @@ final class TagModel {
 
     private final CardModel card;
     private int selected;
+    /** The NDEF file as it is frozen, or null. */
     private byte[] message;
     /** Of the challenge answered, or null. */
     private byte[] signature;
@@ -29,11 +30,6 @@ final class TagModel {
         selected = NO_FILE;
         message = null;
         signature = null;
-    }
-
-    /** The NDEF file as it is frozen in this selection, or null. */
-    byte[] message() {
-        return message;
     }
 
     boolean mayChallenge() {
