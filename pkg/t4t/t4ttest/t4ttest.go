@@ -5,7 +5,7 @@
 // The suite needs a [Reader] and nothing else: a card in software, the applet in its simulator and a card on a PC/SC reader are asked
 // the same. It is no certified test of the NFC Forum, and what is below the commands (activation, framing, timing) it does not see.
 //
-// A run uses up some hundred numbers of the card's counter and changes nothing else.
+// A run sends up to eight thousand commands, uses up some sixty numbers of the card's counter and changes nothing else.
 package t4ttest
 
 import (
