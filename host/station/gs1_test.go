@@ -121,7 +121,7 @@ func TestTheRecordSaysWhatTheDigitalLinkSays(t *testing.T) {
 
 func TestAnOrderThatDisagreesWithItsDigitalLinkTouchesNothing(t *testing.T) {
 	for name, change := range map[string]func(*station.Order){
-		"gtin":      func(o *station.Order) { o.GTIN = "04006381333931" },
+		"gtin":      func(o *station.Order) { o.GTIN = "09521234543213" },
 		"no gtin":   func(o *station.Order) { o.GTIN = "" },
 		"lot":       func(o *station.Order) { o.Lot = "L2" },
 		"no lot":    func(o *station.Order) { o.Lot = "" },
