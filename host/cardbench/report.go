@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/productid/productid/pkg/card"
 )
 
 // What the time of one command means to somebody with a phone (applet/CARDS.md): from slow on a hand moves before the answer is there,
@@ -34,13 +32,13 @@ type Report struct {
 	Reader string `json:"reader,omitempty"`
 	ATR    string `json:"atr,omitempty"`
 
-	Applet    string     `json:"applet"`
-	State     card.State `json:"state"`
-	Algorithm string     `json:"alg,omitempty"`
-	MaxRead   uint16     `json:"maxRead"`
-	Message   int        `json:"message"` // bytes of the NDEF message; 0 on a card that has no URL yet
-	Runs      int        `json:"runs"`
-	Counts    uint64     `json:"counts"` // used up
+	Applet    string `json:"applet"`
+	State     string `json:"state"`
+	Algorithm string `json:"alg,omitempty"`
+	MaxRead   uint16 `json:"maxRead"`
+	Message   int    `json:"message"` // bytes of the NDEF message; 0 on a card that has no URL yet
+	Runs      int    `json:"runs"`
+	Counts    uint64 `json:"counts"` // used up
 
 	Commands    []Times  `json:"commands"`
 	SigningRead *Times   `json:"signingRead,omitempty"` // READ NLEN of a card that signs taps: there it counts and signs
@@ -51,7 +49,7 @@ type Report struct {
 
 func (m *measurement) report() Report {
 	info := m.plan.Info
-	r := Report{Applet: info.Version.String(), State: info.State, MaxRead: info.Profile.MaxRead, Message: m.message,
+	r := Report{Applet: info.Version.String(), State: info.State.String(), MaxRead: info.Profile.MaxRead, Message: m.message,
 		Runs: m.plan.Runs, Counts: m.plan.Counts(), Warnings: []string{},
 		Tap: timesOf("whole tap", m.taps), Challenge: timesOf("whole challenge", m.questions)}
 	if !m.plan.key.IsZero() {

@@ -1,6 +1,7 @@
 package card_test
 
 import (
+	"crypto/rand"
 	"fmt"
 
 	"github.com/productid/productid/pkg/card"
@@ -37,4 +38,32 @@ func ExampleClient() {
 	_, err = client.Generate(tap.P256)
 	fmt.Println(err)
 	// Output: generating the key: the card's state does not allow it
+}
+
+// A check point asks an RSA card whether it is there now, and is given an answer that nobody can keep and show again.
+func ExampleClient_Challenge() {
+	reader := cardtest.NewLockedRSA("example") // in earnest: a card of host/pcsc
+	client, err := card.Open(reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	key, err := client.Key() // or better the one that a ledger has for this card
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	nonce := make([]byte, tap.MinNonce)
+	rand.Read(nonce) // never errs
+	answer, err := client.Challenge(nonce, []byte("door 7"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(key.Algorithm(), len(answer.Signature), answer.Verify(key))
+	answer.Context = []byte("door 8")
+	fmt.Println(answer.Verify(key))
+	// Output:
+	// rsa2048 256 <nil>
+	// the signature does not verify
 }
