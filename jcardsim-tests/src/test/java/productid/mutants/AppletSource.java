@@ -32,6 +32,21 @@ final class AppletSource {
         }
     }
 
+    /** Throws, naming all of them, if mutants do not fit this source. */
+    void require(List<Mutant> mutants) {
+        StringBuilder faults = new StringBuilder();
+        for (Mutant mutant : mutants) {
+            try {
+                mutant.mutate(text);
+            } catch (IllegalStateException e) {
+                faults.append('\n').append(e.getMessage());
+            }
+        }
+        if (!faults.isEmpty()) {
+            throw new IllegalStateException("the tables no longer fit the applet:" + faults);
+        }
+    }
+
     /** Compiles into the folder. Throws if the mutant does not fit this source or does not compile. */
     void compile(Mutant mutant, Path folder) throws IOException {
         compile(mutant.rule(), mutant.mutate(text), folder);

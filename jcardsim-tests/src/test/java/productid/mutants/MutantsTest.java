@@ -1,6 +1,7 @@
 package productid.mutants;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -23,6 +25,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javacard.framework.Applet;
@@ -34,9 +37,11 @@ class MutantsTest {
     private static final Path TABLES = ROOT.resolve("jcardsim-tests/mutants");
     private static final Path SOURCE = ROOT.resolve("applet/src/main/java/productid/card");
     private static final Path TARGET = ROOT.resolve("jcardsim-tests/target");
+    private static final Path REPORT = TARGET.resolve("mutants.txt");
     /** What a mutant has to pass to survive: tests of the applet that take no second each. */
     private static final List<String> SELECTION = List.of("CounterTest", "LifeCycleTest", "Type4TagTest", "ConfigurationTest",
-            "SignatureTest", "ChallengeTest", "TearTest", "ReadSequencesTest");
+            "RefusalTest", "SelectionTest", "InfoTest", "SignatureTest", "ChallengeTest",
+            "TearTest", "RsaPairTest", "ReadSequencesTest", "ClassFileTest");
     private static final int WORKERS = Math.min(2, Runtime.getRuntime().availableProcessors());
 
     private final Queue<Mutant> waiting = new ConcurrentLinkedQueue<>();
@@ -47,7 +52,10 @@ class MutantsTest {
     void everyMutantIsKilled() throws Exception {
         AppletSource source = new AppletSource(SOURCE, location(Applet.class));
         List<Mutant> mutants = tables();
+        assertFalse(mutants.isEmpty());
+        source.require(mutants);
         waiting.addAll(mutants);
+        Files.deleteIfExists(REPORT);
         ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
         List<Future<Void>> done = new ArrayList<>();
         for (int i = 1; i <= WORKERS; i++) {
@@ -58,8 +66,6 @@ class MutantsTest {
             one.get();
         }
         List<Mutant> survivors = mutants.stream().filter(mutant -> answers.get(mutant).equals(Worker.PASSED)).toList();
-        Files.write(TARGET.resolve("mutants.txt"), mutants.stream().map(mutant -> mutant + ": " + answers.get(mutant)).toList());
-        survivors.forEach(mutant -> System.out.println("survived: " + mutant));
         System.out.println("mutants killed " + (mutants.size() - survivors.size()) + " / " + mutants.size() + " made");
         assertEquals(List.of(), survivors, "a rule that no test holds");
     }
@@ -94,8 +100,9 @@ class MutantsTest {
                 mutants.addAll(Mutant.table(file));
             }
         }
-        assertEquals(mutants.size(), mutants.stream().map(Mutant::toString).distinct().count(), "a name twice");
-        return mutants;
+        assertEquals(mutants.size(), mutants.stream().map(Mutant::rule).distinct().count(), "a name twice");
+        Pattern chosen = Pattern.compile(System.getProperty("mutants", ""));
+        return mutants.stream().filter(mutant -> chosen.matcher(mutant.rule()).find()).toList();
     }
 
     /** Takes mutants until there are none; the first worker shows before that the applet as it is passes. */
@@ -114,13 +121,22 @@ class MutantsTest {
                     tests.addAll(SELECTION);
                     String answer = ask(commands, results, tests);
                     assertTrue(answer != null && !answer.startsWith(Worker.ERROR), mutant + ": " + answer);
-                    answers.put(mutant, answer);
+                    report(mutant, answer);
                 }
                 return null;
             } finally {
+                waiting.clear();
                 process.destroyForcibly();
             }
         };
+    }
+
+    private synchronized void report(Mutant mutant, String answer) throws IOException {
+        answers.put(mutant, answer);
+        Files.writeString(REPORT, mutant + ": " + answer + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        if (answer.equals(Worker.PASSED)) {
+            System.out.println("survived: " + mutant);
+        }
     }
 
     private static String ask(BufferedWriter commands, BufferedReader results, Iterable<String> tests) throws IOException {

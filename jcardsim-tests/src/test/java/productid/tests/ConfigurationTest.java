@@ -28,7 +28,8 @@ class ConfigurationTest {
         "https://tap.example.com:8443/a/b?lang=en&i=, &c=",
         "https://id.example.com/01/09506000134352/21/, ?c=",
         "https://id.example.com/01/09506000134352/21/AB-1?i=, &c=",
-        "https://tap.example.com/%C3%A9?i=, &utm=x&c=",
+        "https://tap.example.com/%C3%a9?i=, &utm=x&c=",
+        "https://tap.example.com/@me/a&c=b/t?nr=1&i=, &size=4&c=",
     })
     void aGoodTemplateMakesGoodUrls(String prefix, String middle) {
         card.put(1, prefix);
@@ -50,7 +51,9 @@ class ConfigurationTest {
         "https://tap.example.com/?c=1&i=", "https://tap.example.com/?i=1&i=", "https://tap.example.com/?s=1&i=",
         "https://tap.example.com/?v=2&i=", "https://tap.example.com/?k=1&i=", "https://tap.example.com/?n=1&i=",
         "https://tap.example.com/?x=1&i=", "https://tap.example.com/?x&i=", "https://tap.example.com/?%63=1&i=",
-        "https://tap.example.com/21/?i", "https://21/", "https://tap.example.com/", "i=", "https://",
+        "https://tap.example.com/21/?i", "https://21/", "https://tap.example.com/", "i=", "https://", "https://tap.ex%61mple.com/?i=",
+        "https://tap.example.com/%0G?i=", "https://tap.example.com/%4?i=", "https://tap.example.com/#/21/", "https://tap.example.com/ /21/",
+        "https://tap.example.com/?21/", "https:///21/", "https://tap.example.com/?q=/21/",
     })
     void aBadPrefixIsRefused(String prefix) {
         card.refuses("6a80", Card.putCommand(1, prefix));
@@ -58,7 +61,7 @@ class ConfigurationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"c=", "&c", "&c=1", "#c=", "&s=1&c=", "&i=1&c=", "&v=2&c=", "&x=challenge&c=", "&%73=1&c=", "& c=", "&c=&c=", "?v=2&c="})
+    @ValueSource(strings = {"c=", "&c", "&c=1", "#c=", "&s=1&c=", "&i=1&c=", "&v=2&c=", "&x=challenge&c=", "&%73=1&c=", "& c=", "&c=&c=", "?v=2&c=", "xc=", "&k=", "&xc=", "&=="})
     void aBadMiddleIsRefused(String middle) {
         card.refuses("6a80", Card.putCommand(2, middle));
         card.refuses("6985", "8021000200");
@@ -82,6 +85,23 @@ class ConfigurationTest {
         card.lock();
         assertEquals(116 + 3 + 16 + 8 + 3 + 86 - 8 + 5, card.tap().length);
         card.verifies(card.tapUrl(), TapUrl.PURPOSE_TAP);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2, ?c=", "2, &c=", "1, https://id.example.com/01/09506000134352/21/", "1, https://tap.example.com/t?i="})
+    void halfATemplateIsNone(int item, String half) {
+        card.put(item, half);
+        card.refuses("6985", "804000000c" + Card.hex(card.info().id()));
+        assertEquals(0, card.tap().length);
+    }
+
+    @Test
+    void theProfileIsInInfo() {
+        assertEquals(0, card.info().flags());
+        assertEquals(0xF6, card.info().mle());
+        card.ok("802000030301003b");
+        assertEquals(1, card.info().flags());
+        assertEquals(0x3B, card.info().mle());
     }
 
     @Test
