@@ -26,6 +26,7 @@ strace|strace
 chromium|chromium
 php|php-cli
 node|nodejs
+npm|npm
 curl|curl
 systemd-analyze|systemd
 git|git
@@ -139,19 +140,19 @@ if [ ! -f "$axe" ]; then
   mv "$unpacked/axe.min.js" "$axe"
 fi
 
-# digital-link.js tells which addresses follow the grammar of GS1. It is one script in an npm package, for which npm is not needed.
+# digital-link.js tells which addresses follow the grammar of GS1. It is one script in an npm package.
 links=$cache/digital-link.js-1.4.3/digital-link.js
 if [ ! -f "$links" ]; then
   say "fetching digital-link.js for the tests of GS1 addresses"
   fetched=$(mktemp -d -p "$cache")
   trap 'rm -rf "$log" "${unpacked:-}" "$fetched"' EXIT
-  quietly curl -fsSL --retry 3 -o "$fetched/package.tgz" "${npm_config_registry:-https://registry.npmjs.org}/digital-link.js/-/digital-link.js-1.4.3.tgz"
+  quietly npm pack --silent --ignore-scripts --pack-destination "$fetched" digital-link.js@1.4.3
   sum=969f864d5c6e3c7829510872cabe191fc497c413b08ed9ea1c1e2df0b293e6e4adc14bccf1ea9ba1e71ef239d6be66471c60bf6a864d7d6b6dcb3ecb1af7b571
-  if ! echo "$sum  $fetched/package.tgz" | sha512sum --quiet -c - >&2; then
+  if ! echo "$sum  $fetched/digital-link.js-1.4.3.tgz" | sha512sum --quiet -c - >&2; then
     say "digital-link.js 1.4.3 is not the one that these tests were written with"
     exit 1
   fi
-  tar -xzf "$fetched/package.tgz" -C "$fetched" package/dist/digital-link.js.browser.js
+  tar -xzf "$fetched/digital-link.js-1.4.3.tgz" -C "$fetched" package/dist/digital-link.js.browser.js
   mkdir -p "$(dirname "$links")"
   mv "$fetched/package/dist/digital-link.js.browser.js" "$links"
 fi
