@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,13 +20,17 @@ class KillTest {
     private static final String INFO = "8001000000";
     private static final String GENERATE = "8010010000";
     private static final String CHALLENGE = "803000001110000102030405060708090a0b0c0d0e0f00";
-    private static final int ROUNDS = 14;
-    /** Longer than it takes to start, so that some kills come before the card serves and some while it works. */
-    private static final int LATEST_KILL_MS = 900;
+    private static final int ROUNDS = 12;
+    /** Every so many rounds the kill comes while the runner starts, else while it works. */
+    private static final int STARTING = 4;
+    private static final int STARTING_MS = 500;
+    private static final int WORKING_ANSWERS = 25;
+    private static final int WORKING_MICROS = 4000;
     private static final int COUNTER = 0x14 * 2;
     private static final int ID = 8 * 2;
 
     private final Runner runner = new Runner();
+    private final Random random = new Random(1);
     private long counter;
     private String id = "";
     private int answers;
@@ -40,16 +45,17 @@ class KillTest {
 
     @Test
     void noAnswerIsLostWhenTheRunnerIsKilled() throws Exception {
-        Random random = new Random(1);
-        int early = 0;
         int cutSaves = 0;
         Path state = folder.resolve("card");
         Path fresh = folder.resolve("card.new");
         for (int round = 0; round < ROUNDS; round++) {
             Process process = runner.start("--tcp", "127.0.0.1:0", "--state", state.toString());
-            Thread killer = killAfter(process, random.nextInt(LATEST_KILL_MS));
-            early += work(process) ? 0 : 1;
-            killer.join();
+            if (round % STARTING == 0) {
+                Thread.sleep(random.nextInt(STARTING_MS));
+                process.destroyForcibly();
+            } else {
+                work(process);
+            }
             process.waitFor();
             cutSaves += Files.exists(fresh) ? 1 : 0;
         }
@@ -57,31 +63,15 @@ class KillTest {
         try (Wire wire = new Wire(Runner.tcpPort(runner.start("--tcp", "127.0.0.1:0", "--state", state.toString())))) {
             check(wire);
         }
-        System.out.printf("virtual card killed %d times, %d before it served, %d within a save: %d answers, none lost%n",
-                ROUNDS, early, cutSaves, answers);
-        assertTrue(answers > 0 && early < ROUNDS, "nothing was tried");
+        System.out.printf("virtual card killed %d times, %d of them within a save: %d answers, none lost%n", ROUNDS, cutSaves,
+                answers);
+        assertTrue(answers > ROUNDS, "hardly anything was tried: " + answers);
     }
 
-    private static Thread killAfter(Process process, int ms) {
-        Thread killer = new Thread(() -> {
-            try {
-                Thread.sleep(ms);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-            process.destroyForcibly();
-        });
-        killer.start();
-        return killer;
-    }
-
-    /** Keeps the card busy until it is dead; false if it was dead before it served. */
-    private boolean work(Process process) throws IOException {
-        String ready = process.inputReader().readLine();
-        if (ready == null) {
-            return false;
-        }
-        try (Wire wire = new Wire(Runner.port(ready))) {
+    /** Keeps the card busy until it is dead; it is killed some answers later, at any moment of the next one. */
+    private void work(Process process) throws IOException {
+        int last = answers + 1 + random.nextInt(WORKING_ANSWERS);
+        try (Wire wire = new Wire(Runner.port(process.inputReader().readLine()))) {
             check(wire);
             if (id.isEmpty()) {
                 id = wire.send(GENERATE).substring(0, 24);
@@ -89,11 +79,20 @@ class KillTest {
             }
             while (true) {
                 counter = Long.parseLong(wire.send(CHALLENGE).substring(0, 8), 16);
-                answers++;
+                if (++answers == last) {
+                    kill(process, random.nextInt(WORKING_MICROS));
+                }
             }
         } catch (IOException killed) {
-            return true;
+            // as it was meant
         }
+    }
+
+    private static void kill(Process process, int micros) {
+        new Thread(() -> {
+            LockSupport.parkNanos(1000L * micros);
+            process.destroyForcibly();
+        }).start();
     }
 
     /** The card is no older than its answers. */
