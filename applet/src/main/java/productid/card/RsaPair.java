@@ -3,6 +3,7 @@ package productid.card;
 import javacard.framework.Util;
 import javacard.security.KeyBuilder;
 import javacard.security.KeyPair;
+import javacard.security.PublicKey;
 import javacard.security.RSAPublicKey;
 import javacard.security.Signature;
 
@@ -41,7 +42,10 @@ final class RsaPair extends CardPair {
 
     /** Without a public exponent the card takes 65537; one that it finds there it keeps, and a torn attempt can leave any. */
     void generate() {
-        pair.getPublic().clearKey();
+        PublicKey left = pair.getPublic();
+        if (left != null) { // some chips make the objects with the first pair
+            left.clearKey();
+        }
         pair.genKeyPair();
     }
 

@@ -23,7 +23,7 @@ import productid.sim.Silicon;
 /** What chips may answer when an RSA pair is made, which of it is taken, and what is left when the power goes meanwhile. */
 class RsaPairTest {
     private static final byte[] F4 = {1, 0, 1};
-
+    private static final BigInteger EXPONENTS = BigInteger.valueOf(3L * 257 * 65537);
     private static final Map<String, BigInteger> PRIMES = new ConcurrentHashMap<>();
 
     /** A chip with keys of our making. The exponent it tells need not be the one that its keys have. */
@@ -37,18 +37,19 @@ class RsaPairTest {
 
         Chip(int bitsOfP, int bitsOfQ, int e, int modulusZeros, byte[] exponent) {
             this.e = BigInteger.valueOf(e);
-            p = PRIMES.computeIfAbsent("p " + bitsOfP + " " + e, name -> prime(bitsOfP, new Random(1)));
-            q = PRIMES.computeIfAbsent("q " + bitsOfQ + " " + e, name -> prime(bitsOfQ, new Random(2)));
+            p = PRIMES.computeIfAbsent("p " + bitsOfP, name -> prime(bitsOfP, new Random(1)));
+            q = PRIMES.computeIfAbsent("q " + bitsOfQ, name -> prime(bitsOfQ, new Random(2)));
             this.modulusZeros = modulusZeros;
             this.exponent = exponent;
         }
 
-        private BigInteger prime(int bits, Random random) {
+        /** A prime that goes with each of the exponents. */
+        private static BigInteger prime(int bits, Random random) {
             BigInteger prime;
             do {
                 // The two highest bits are set, so that a product has as many bits as its factors together.
                 prime = new BigInteger(bits, random).setBit(bits - 1).setBit(bits - 2).setBit(0);
-            } while (!prime.isProbablePrime(20) || !prime.subtract(BigInteger.ONE).gcd(e).equals(BigInteger.ONE));
+            } while (!prime.subtract(BigInteger.ONE).gcd(EXPONENTS).equals(BigInteger.ONE) || !prime.isProbablePrime(20));
             return prime;
         }
 
