@@ -55,7 +55,7 @@ func (a *app) bench(ctx context.Context, r cardReader, runs int) error {
 	for _, warning := range report.Warnings {
 		a.console.Say("slow: %s", warning)
 	}
-	if strings.HasPrefix(report.Reader, kindSim) || strings.Contains(report.Reader, "Virtual PCD") {
+	if strings.HasPrefix(report.Reader, kindSim+":") || strings.Contains(report.Reader, "Virtual PCD") {
 		a.console.Say("these are the times of a simulator on this machine: they say nothing about any card")
 	}
 	return a.console.Answer(report, func(w io.Writer) { report.WriteMarkdown(w) })

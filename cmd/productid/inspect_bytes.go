@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
 	"github.com/productid/productid/pkg/channel"
 	"github.com/productid/productid/pkg/ledger"
 	"github.com/productid/productid/pkg/ndef"
@@ -110,10 +111,10 @@ func inspectAPDU(b []byte) (finding, bool) {
 		}
 	}
 	c, err := apdu.ParseCommand(b)
-	if err != nil || !strings.ContainsRune("\x00\x80", rune(c.CLA)) { // the standard's class and ours
+	if err != nil || c.CLA&^0x80 != 0 { // the standard's class 00 and ours, 80
 		return finding{}, false
 	}
-	f := finding{Kind: "a command APDU", Holds: holdsYes, Why: "it is well-formed: " + c.String()}
+	f := finding{Kind: "a command APDU", Holds: holdsYes, Why: "it is well-formed: " + card.Words(c)}
 	f.add("data", strings.ToUpper(hex.EncodeToString(c.Data)))
 	f.add("expects", fmt.Sprintf("at most %d bytes", c.Ne))
 	return f, true

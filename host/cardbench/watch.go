@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/productid/productid/pkg/apdu"
+	"github.com/productid/productid/pkg/card"
 )
 
 // watch is a card whose commands are timed. Only commands that the card answered with 9000 are noted.
@@ -55,7 +56,7 @@ const (
 
 // nameOf says what a command is for. It follows which file is selected.
 func (w *watch) nameOf(c apdu.Command) string {
-	isTag := c.CLA == 0x00
+	isTag := c.CLA == 0
 	switch {
 	case isTag && c.INS == apdu.InsSelect && c.P1 == apdu.P1SelectByName:
 		w.file = 0
@@ -72,24 +73,6 @@ func (w *watch) nameOf(c apdu.Command) string {
 		return readLength
 	case isTag && c.INS == apdu.InsReadBinary:
 		return fmt.Sprintf("READ message at %d", int(c.P1)<<8|int(c.P2))
-	case c.CLA == 0x80:
-		return ours(c)
 	}
-	return c.String()
-}
-
-// ours names a command of applet/PROTOCOL.md.
-func ours(c apdu.Command) string {
-	switch c.INS {
-	case 0x01:
-		return "INFO"
-	case 0x02:
-		return "GET CAPABILITIES"
-	case 0x21:
-		items := map[byte]string{0x01: "prefix", 0x02: "middle", 0x03: "profile", 0x04: "key", 0x05: "signature"}
-		return fmt.Sprintf("GET DATA %s, part %d", items[c.P2], int(c.P1)+1)
-	case 0x30:
-		return "CHALLENGE"
-	}
-	return c.String()
+	return card.Words(c)
 }

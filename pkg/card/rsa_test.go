@@ -71,6 +71,23 @@ func TestPartsThatNoCardSendsAreRefused(t *testing.T) {
 	}
 }
 
+// A key that would be right is refused too if its first part announced another length.
+func TestEveryPartAnnouncesTheSameTotal(t *testing.T) {
+	for _, lie := range []uint16{258, 257, 241} {
+		c := cardtest.NewLockedRSA("card")
+		_, err := open(t, c).Key()
+		require.NoError(t, err)
+		c.After = func(command apdu.Command, answer []byte) ([]byte, error) {
+			if command.CLA == 0x80 && command.INS == insGetData && command.P1 == 0 {
+				binary.BigEndian.PutUint16(answer, lie)
+			}
+			return answer, nil
+		}
+		_, err = open(t, c).Key()
+		assert.ErrorIs(t, err, card.ErrMalformed, "%d", lie)
+	}
+}
+
 func TestChallengeAnswerMustBeOfTheKeysAlgorithm(t *testing.T) {
 	for n := 0; n <= apdu.MaxAnswer; n++ {
 		c := cardtest.NewLockedRSA("card")
