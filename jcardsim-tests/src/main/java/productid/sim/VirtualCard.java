@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import javacard.framework.CardRuntimeException;
 
 /**
  * Runs virtual cards with our applet, one per endpoint, until it is killed. Prints {@code ready tcp HOST:PORT} or
@@ -44,7 +45,7 @@ public final class VirtualCard {
             int number = links.size() + 1;
             Path file = Options.of(options.state, number);
             Optional<StateFile> state = file == null ? Optional.empty() : Optional.of(new StateFile(file));
-            SimCard card = SimCard.install(APPLET, NAME, options.parameters);
+            SimCard card = install(options.parameters);
             card.memory().commitCapacity(options.commitBuffer);
             Trace trace = new Trace(Options.of(options.trace, number));
             Slot slot = new Slot(card, state, trace, options.reader, options.drop(number));
@@ -54,6 +55,15 @@ public final class VirtualCard {
             links.add(new Link(endpoint, slot, ready));
         }
         return links;
+    }
+
+    private static SimCard install(byte[] parameters) throws ClassNotFoundException {
+        try {
+            return SimCard.install(APPLET, NAME, parameters);
+        } catch (CardRuntimeException e) {
+            throw new IllegalArgumentException("the applet is not installed with these parameters: it answers %04X"
+                    .formatted(e.getReason()), e);
+        }
     }
 
     private static void fail(int code, String message) {

@@ -42,6 +42,22 @@ class TearSweepTest {
         assertTrue(points > 2 * commands, "few points");
     }
 
+    /** Memory wears, and slow phones give up: from the selection to the last byte a tap writes its number and nothing else. */
+    @Test
+    void aTapWritesOnce() {
+        for (byte algorithm : new byte[] {TapUrl.P256, TapUrl.RSA_2048}) {
+            Card locked = Card.shared(algorithm, Card.Life.LOCKED);
+            Memory memory = locked.sim.memory();
+            memory.watch();
+            long before = memory.writes();
+            byte[] message = locked.tap();
+            System.out.printf("one tap of algorithm %d: %d bytes, %d persistent write, %d tear points%n", algorithm, message.length,
+                    memory.writes() - before, memory.points());
+            assertEquals(before + 1, memory.writes());
+            assertEquals(2, memory.points(), "before it and after it: it is atomic, and in no transaction");
+        }
+    }
+
     /** Tears one command at each of its points, and the attempts to repeat it at each of theirs. */
     private void sweep(State state, Command command) {
         commands++;

@@ -10,23 +10,16 @@ import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import productid.sim.PowerLost;
 import productid.sim.SimCard;
 
 /**
  * Power lost before, within and after each persistent write of each command, and after its answer: a {@link Witness} looks
- * at what is left, and the card goes on with its life.
+ * at what is left, and the card goes on with its life. The quick stories; {@link TearSweepTest} is the whole.
  */
 class TearTest {
     private static final String READ = "00B0000002";
-    private static int tears;
-
-    @AfterAll
-    static void say() {
-        System.out.println("tear points swept: " + tears);
-    }
 
     @Test
     void tapInAnyState() throws IOException {
@@ -181,7 +174,6 @@ class TearTest {
             witness.check(card);
             after.accept(card);
             witness.check(card);
-            tears++;
             if (!torn) {
                 return point;
             }
