@@ -19,11 +19,12 @@ enum Reader {
      *
      * <ul>
      * <li>An Le of 3C to FF is answered 6F00, as libhalo's authors report of the model A9. The card has carried the command
-     *     out: of the two cases that a host cannot tell apart, the one that costs more. Le 00 passes, with answers of any
-     *     length below: libhalo itself sends it and reads keys of 195 bytes.
+     *     out: of the two cases that a host cannot tell apart, the one that costs more. Le 00 passes, as libhalo sends it.
      * <li>Its PN532 takes and gives frames of at most 255 bytes, three of which are not the card's. A longer command does not
      *     reach the card, a longer answer is lost; both are told as 6F00.
      * </ul>
+     *
+     * Nothing of this was measured on such a reader. That answers of more than 3B bytes pass after Le 00 is an inference.
      */
     ACR122U {
         private static final int LE_MAX = 0x3B;
