@@ -52,11 +52,6 @@ final class AppletSource {
         compile(mutant.rule(), mutant.mutate(text), folder);
     }
 
-    /** Compiles the applet as it is into the folder. */
-    void compile(Path folder) throws IOException {
-        compile("the applet", text, folder);
-    }
-
     private void compile(String what, Map<String, String> sources, Path folder) throws IOException {
         List<Unit> units = sources.entrySet().stream().map(entry -> new Unit(entry.getKey(), entry.getValue())).toList();
         StringWriter faults = new StringWriter();

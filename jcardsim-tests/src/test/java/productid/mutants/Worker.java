@@ -10,6 +10,7 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Method;
 import java.net.URL;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.launcher.Launcher;
@@ -37,7 +39,7 @@ public final class Worker {
     /** Where the tests are. */
     private static final String[] PACKAGES = {"productid.tests.", "productid.classfile."};
     /** Many times what the whole selection takes. A mutant that never ends is no mutant for a table. */
-    private static final int SECONDS = 120;
+    private static final int SECONDS = 600;
 
     private Worker() {
     }
@@ -83,18 +85,23 @@ public final class Worker {
         }
     }
 
-    /** A class, or after its name {@code #} and a method without arguments. */
+    /** A class, or one method of it: {@code Class#method}. */
     private static DiscoverySelector selector(ClassLoader classes, String test) {
         String[] parts = test.split("#");
         for (String name : PACKAGES) {
             try {
                 Class<?> type = classes.loadClass(name + parts[0]);
-                return parts.length > 1 ? selectMethod(type, parts[1]) : selectClass(type);
+                return parts.length > 1 ? selectMethod(type, method(type, parts[1])) : selectClass(type);
             } catch (ClassNotFoundException e) {
                 // Then it is in the next package, or nowhere.
             }
         }
         throw new IllegalStateException("no test " + test);
+    }
+
+    private static Method method(Class<?> type, String name) {
+        return Stream.of(type.getDeclaredMethods()).filter(method -> method.getName().equals(name)).findAny()
+                .orElseThrow(() -> new IllegalStateException("no test " + type.getName() + "#" + name));
     }
 
     private static URL[] classPath() throws IOException {

@@ -61,7 +61,10 @@ class ConfigurationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"c=", "&c", "&c=1", "#c=", "&s=1&c=", "&i=1&c=", "&v=2&c=", "&x=challenge&c=", "&%73=1&c=", "& c=", "&c=&c=", "?v=2&c=", "xc=", "&k=", "&xc=", "&=="})
+    @ValueSource(strings = {
+        "c=", "&c", "&c=1", "#c=", "&s=1&c=", "&i=1&c=", "&v=2&c=", "&x=challenge&c=", "&%73=1&c=", "& c=", "&c=&c=", "?v=2&c=", "xc=",
+        "&k=", "&xc=", "&==",
+    })
     void aBadMiddleIsRefused(String middle) {
         card.refuses("6a80", Card.putCommand(2, middle));
         card.refuses("6985", "8021000200");

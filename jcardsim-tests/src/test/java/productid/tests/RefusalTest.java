@@ -89,7 +89,8 @@ class RefusalTest {
         for (int channel = 1; channel <= 3; channel++) {
             assertEquals(card.send(Card.INFO), card.send("8" + channel + "01000000"));
         }
-        for (String foreign : new String[] {"8401000000", "8801000000", "9001000000", "c001000000", "0401000000", "10a4000c02e104", "40b0000002"}) {
+        for (String foreign : new String[] {"8401000000", "8801000000", "9001000000", "c001000000", "0401000000",
+            "10a4000c02e104", "40b0000002"}) {
             card.refuses("6e00", foreign);
         }
     }
