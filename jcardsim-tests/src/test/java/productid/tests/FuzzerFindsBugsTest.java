@@ -17,6 +17,8 @@ class FuzzerFindsBugsTest {
     private static final int LIVES = 4;
     private static final int COMMANDS = 400;
     private static final int STATUS_LENGTH = 2;
+    /** In the card's one buffer, behind all that a P-256 key puts there. */
+    private static final int BEHIND = 300;
 
     @Test
     void aPrivateKeyInAnAnswer() throws IOException {
@@ -51,7 +53,7 @@ class FuzzerFindsBugsTest {
     void aBufferThatNoMessageWasPutInto() throws IOException {
         byte[][] buffer = new byte[1][];
         assertFinds("transient memory", planted(card -> buffer[0] = (byte[]) Card.field(session(card), "buffer"),
-                (command, answer) -> withLeak(answer, Arrays.copyOf(buffer[0], Secrets.WINDOW))));
+                (command, answer) -> buffer[0][BEHIND] == 0 ? answer : withLeak(answer, Arrays.copyOfRange(buffer[0], BEHIND, BEHIND + Secrets.WINDOW))));
     }
 
     @Test

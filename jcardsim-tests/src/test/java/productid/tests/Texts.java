@@ -15,15 +15,22 @@ final class Texts {
     private static final List<String> PARAMETERS = List.of("", "a=1&", "lang=en&", "ii=2&", "i=2&", "c&", "s&", "v=&", "%69=1&", "a%3d&",
             "a=?i=&", "=1&", "x=challenge&", "&", "i%3D=1&", "c?=1&");
     private static final List<String> PREFIX_ENDS = List.of("?i=", "?i=", "?i=", "/21/", "/21/", "/21", "i=", "?i", "?c=", "");
+    private static final List<String> GOOD_PREFIXES = List.of(Card.PREFIX, GS1_PREFIX, "https://a.example/%5a%aF?lang=en&i=");
+    /** First, last and next ones of each range of characters that a rule names. */
+    private static final String NEIGHBOURS = "/09:@AFGZ[`afgz{";
     private static final String CHARACTERS = "/?#@%&=:;,.~!$'()*+-_[]\"<>^`{|}\\ aicsvknxAF0129\u0000\u007f\u0080\u00ff\n";
 
     private Texts() {
     }
 
     static String prefix(Random random) {
+        return mutated(random, random.nextBoolean() ? pick(random, GOOD_PREFIXES) : assembled(random));
+    }
+
+    private static String assembled(Random random) {
         String end = pick(random, PREFIX_ENDS);
         String query = end.startsWith("?") && random.nextBoolean() ? "?" + parameters(random) + end.substring(1) : end;
-        return mutated(random, pick(random, SCHEMES) + pick(random, HOSTS) + pick(random, PATHS) + query);
+        return pick(random, SCHEMES) + pick(random, HOSTS) + pick(random, PATHS) + query;
     }
 
     static String middle(Random random) {
@@ -47,16 +54,21 @@ final class Texts {
 
     private static String mutated(Random random, String text) {
         StringBuilder b = new StringBuilder(text);
-        while (random.nextInt(4) == 0) {
+        while (random.nextInt(3) == 0) {
             int at = random.nextInt(b.length() + 1);
             switch (random.nextInt(4)) {
-                case 0 -> b.insert(at, CHARACTERS.charAt(random.nextInt(CHARACTERS.length())));
+                case 0 -> b.insert(at, character(random));
                 case 1 -> b.delete(at, Math.min(b.length(), at + 1 + random.nextInt(2)));
                 case 2 -> b.insert(at, "q".repeat(random.nextInt(140)));
-                default -> b.replace(at, Math.min(b.length(), at + 1), String.valueOf(CHARACTERS.charAt(random.nextInt(CHARACTERS.length()))));
+                default -> b.replace(at, Math.min(b.length(), at + 1), String.valueOf(character(random)));
             }
         }
         return b.substring(0, Math.min(b.length(), 255));
+    }
+
+    private static char character(Random random) {
+        String from = random.nextBoolean() ? NEIGHBOURS : CHARACTERS;
+        return from.charAt(random.nextInt(from.length()));
     }
 
     static <T> T pick(Random random, List<T> from) {
