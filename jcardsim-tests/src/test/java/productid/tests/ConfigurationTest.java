@@ -54,6 +54,7 @@ class ConfigurationTest {
         "https://tap.example.com/21/?i", "https://21/", "https://tap.example.com/", "i=", "https://", "https://tap.ex%61mple.com/?i=",
         "https://tap.example.com/%0G?i=", "https://tap.example.com/%4?i=", "https://tap.example.com/#/21/", "https://tap.example.com/ /21/",
         "https://tap.example.com/?21/", "https:///21/", "https://tap.example.com/?q=/21/",
+        "https://tap.example.com/?yi=", "https://tap.example.com/?ix", "https://tap.example.com/?a=1&s=2&i=",
     })
     void aBadPrefixIsRefused(String prefix) {
         card.refuses("6a80", Card.putCommand(1, prefix));
@@ -63,7 +64,7 @@ class ConfigurationTest {
     @ParameterizedTest
     @ValueSource(strings = {
         "c=", "&c", "&c=1", "#c=", "&s=1&c=", "&i=1&c=", "&v=2&c=", "&x=challenge&c=", "&%73=1&c=", "& c=", "&c=&c=", "?v=2&c=", "xc=",
-        "&k=", "&xc=", "&==",
+        "&k=", "&yc=", "&cx", "&==", "&a=1&s=2&c=",
     })
     void aBadMiddleIsRefused(String middle) {
         card.refuses("6a80", Card.putCommand(2, middle));
@@ -94,6 +95,15 @@ class ConfigurationTest {
     @CsvSource({"2, ?c=", "2, &c=", "1, https://id.example.com/01/09506000134352/21/", "1, https://tap.example.com/t?i="})
     void halfATemplateIsNone(int item, String half) {
         card.put(item, half);
+        card.refuses("6985", "804000000c" + Card.hex(card.info().id()));
+        assertEquals(0, card.tap().length);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"https://id.example.com/01/09506000134352/21/, &c=", "https://tap.example.com/t?i=, ?c="})
+    void theQueryStartsOnceInATemplate(String prefix, String middle) {
+        card.put(1, prefix);
+        card.put(2, middle);
         card.refuses("6985", "804000000c" + Card.hex(card.info().id()));
         assertEquals(0, card.tap().length);
     }

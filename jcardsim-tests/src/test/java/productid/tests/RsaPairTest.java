@@ -101,6 +101,7 @@ class RsaPairTest {
     @ParameterizedTest
     @CsvSource({
         "exponent 3, 1024, 1024, 3, 0, 03", "exponent 257, 1024, 1024, 257, 0, 0101", "65537 with a one before it, 1024, 1024, 65537, 0, 01010001",
+        "exponent 65539, 1024, 1024, 65539, 0, 010003", "exponent 16842753, 1024, 1024, 16842753, 0, 01010001",
         "no exponent, 1024, 1024, 65537, 0, ''", "65536, 1024, 1024, 65537, 0, 010000", "an exponent cut short, 1024, 1024, 65537, 0, 0001",
         "a modulus of 2047 bits, 1024, 1023, 65537, 0, 010001", "of 2040 bits, 1024, 1016, 65537, 0, 010001",
         "with a zero before it, 1024, 1024, 65537, 1, 010001",
