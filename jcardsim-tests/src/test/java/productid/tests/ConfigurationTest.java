@@ -3,6 +3,7 @@ package productid.tests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -10,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import productid.sim.Silicon;
 import productid.tests.Card.Life;
 
 /** PUT DATA and GET DATA: what may be on a card for ever, and what the card refuses to become. */
@@ -139,6 +141,19 @@ class ConfigurationTest {
     void aProfileHasThreeBytes(String command) {
         String answer = card.send(command);
         assertEquals(true, answer.equals("6700") || answer.equals("6a80"), answer);
+    }
+
+    /** The byte behind two of a profile is whatever the APDU buffer held before: here it would make a good one. */
+    @Test
+    void aProfileIsNotCompletedByOldBytes() {
+        card.sim.silicon(new Silicon() {
+            @Override
+            public void received(byte[] buffer, int used) {
+                Arrays.fill(buffer, used, buffer.length, (byte) 0x3B);
+            }
+        });
+        card.refuses("6a80", "80200003020000");
+        assertEquals("0000f6", card.ok("8021000300").substring(4));
     }
 
     @Test
