@@ -27,26 +27,21 @@ card is locked the URL is a rehearsal, which nobody takes for a tap.`,
 				if err != nil {
 					return err
 				}
-				if u, err := tap.Parse(url); errors.Is(err, tap.ErrUnsigned) {
-					says, next := console.Unsigned(u.Unsigned)
-					a.console.Warn(console.Warning{Code: "unsigned", What: "the URL has no signature, and proves nothing; it says " + says, Next: next})
-				}
-				a.sayUnsigned(url)
+				a.warnUnsigned(url)
 				return a.console.Answer(map[string]string{"url": url}, func(w io.Writer) { fmt.Fprintln(w, console.Clean(url)) })
 			})
 		},
 	}
 }
 
-// sayUnsigned tells whoever read a URL without a signature that it is no broken one.
-func (a *app) sayUnsigned(url string) {
+// warnUnsigned tells whoever read a URL without a signature what that means.
+func (a *app) warnUnsigned(url string) {
 	u, err := tap.Parse(url)
 	if !errors.Is(err, tap.ErrUnsigned) {
 		return
 	}
 	says, next := console.Unsigned(u.Unsigned)
-	a.console.Say("not signed, and no count used up; %s", says)
-	a.console.Say(" next: %s", next)
+	a.console.Warn(console.Warning{Code: "unsigned", What: "the URL has no signature, and proves nothing; it says " + says, Next: next})
 }
 
 // readURL is one tap.
