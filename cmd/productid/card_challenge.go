@@ -88,7 +88,7 @@ func challenge(r cardReader, nonce, context []byte) (tap.Challenge, tap.Key, err
 // errExhausted is of a card that signs nothing any more. What it says of itself might be said by a copy, too.
 var errExhausted = &console.Problem{Code: "exhausted", What: "challenging the card", Exit: console.No,
 	Why:  "its counter has come to its end, so it signs nothing any more and cannot prove itself",
-	Next: "make a new card in its place, and take this one out of service (productid revoke card)"}
+	Next: "look at the thing that it is in: if that is the original, make a new card for it, and take this one out of service (productid revoke card)"}
 
 type answerView struct {
 	ID        tap.CardID   `json:"card"`

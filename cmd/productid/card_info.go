@@ -141,7 +141,7 @@ func (v infoView) next() string {
 	case v.State == card.Unknown:
 		return "its memory was damaged and it signs nothing: make another card"
 	case v.Exhausted:
-		return "its counter is at its end, and it is no counterfeit: make a new card in its place"
+		return "a copy could say so, too, and neither proves itself any more: look at the thing that it is in before that gets a new card"
 	case v.State == card.Keyed:
 		return "productid card personalise finishes it"
 	case v.Challenge:

@@ -47,7 +47,7 @@ func TestCardInfoSaysInWordsWhatTheCardCanDo(t *testing.T) {
 		"contacts": {air, []string{"configured  over its contacts only\n"}},
 		"RSA":      {cardtest.NewLockedRSA("card"), []string{"key       rsa2048\n", "card      9YKaEfunHpVXYBar\n", "card read taps it"}},
 		"lost counter": {tells(cardtest.NewLocked("card"), func(b []byte) { copy(b[20:24], "\xFF\xFF\xFF\xFF") }),
-			[]string{"exhausted: its memory is gone", "at its end, and it is no counterfeit"}},
+			[]string{"exhausted: its memory is gone", "next      a copy could say so, too"}},
 		"damaged": {tells(cardtest.NewLocked("card"), func(b []byte) { b[3], b[4] = 0xFF, 0 }), []string{"state     unknown\n", "its memory was damaged"}},
 	} {
 		v, err := look(connected{row.card})

@@ -44,7 +44,7 @@ func Unsigned(reason string) (says, next string) {
 	_, next = Sentence("unsigned_url")
 	switch reason {
 	case "exhausted":
-		return "exhausted: its card has used up its counter", "productid card info, with the card on the reader, says whether it is at its end; then make a new one in its place"
+		return "exhausted: its card has used up its counter", "productid card info, with the card on the reader, shows whether it says the same; a copy can say that too, so look at the thing itself before it gets a new card"
 	case "challenge":
 		return "challenge: its card signs no taps and answers challenges only", next
 	}
