@@ -34,9 +34,11 @@ can be changed by anybody. The ledger does not say with which profile it was ord
 				if err != nil {
 					return err
 				}
-				if said := given(c, "profile") || given(c, "max-read"); !said && order.Profile != ordered {
+				unsaid := !given(c, "profile") && order.Profile.ChallengeOnly != ordered.ChallengeOnly ||
+					!given(c, "max-read") && order.Profile.MaxRead != ordered.MaxRead
+				if unsaid {
 					return console.Misuse("locking the card", fmt.Sprintf("its profile is %v, and nobody says here that this is meant", order.Profile),
-						"give "+flagsOf(order.Profile)+" if it is, or "+flagsOf(ordered)+" for one that suits phones")
+						"give "+flagsOf(order.Profile)+" if it is, or "+flagsOf(ordered)+" to have it written anew")
 				}
 				order.Profile = ordered
 				issuer, err := ofChannel(h.secrets.Issuers, id)
