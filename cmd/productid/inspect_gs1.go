@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/productid/productid/pkg/gs1"
+	"github.com/productid/productid/pkg/tap"
 )
 
 // address is a URL: of a tap, a GS1 Digital Link, or both.
@@ -16,7 +17,12 @@ func (in *inspector) address(text string) (finding, bool) {
 		return f, false
 	}
 	link, err := gs1.Parse(text)
-	if wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err); mistyped {
+	wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err)
+	if mistyped && isTap(text) { // what its card signed holds or not, whatever stands in the path
+		f.add("no number of GS1", mistypedDigit(wrong))
+		return f, true
+	}
+	if mistyped {
 		bad := refuse("a GS1 Digital Link", "", fmt.Errorf("malformed: %s", mistypedDigit(wrong)))
 		bad.Facts = append(bad.Facts, f.Facts...)
 		return bad, true
@@ -37,6 +43,12 @@ func (in *inspector) address(text string) (finding, bool) {
 		f.add("not signed", "these numbers; what the card stands for, its registration says")
 	}
 	return f, true
+}
+
+// isTap reports whether an address has the form of one that a card serves, signed or not.
+func isTap(text string) bool {
+	_, err := tap.Parse(text)
+	return err == nil || errors.Is(err, tap.ErrUnsigned)
 }
 
 // fromCard reports whether a link has one of the parameters that taps have.
