@@ -9,7 +9,7 @@ import (
 	"github.com/productid/productid/pkg/tap"
 )
 
-// ErrDisagrees says that an order's URL, a GS1 Digital Link, names another article, lot or serial number than the order.
+// ErrDisagrees says that an order's URL, a GS1 Digital Link, names another article, lot or serial number than the order, or none that can be.
 var ErrDisagrees = errors.New("the URL names another thing than the order")
 
 // serialPlace is where a GS1 Digital Link has the serial number.
@@ -39,15 +39,18 @@ func GS1Template(address string, gtin gs1.GTIN, lot, serial string) (tap.Templat
 }
 
 // digitalLink returns what the URLs of a template say as a GS1 Digital Link of an article; false if they are none. The serial number is
-// that of a card with the id given, where it is its id.
-func digitalLink(t tap.Template, id tap.CardID) (gs1.Link, bool) {
+// that of a card with the id given, where it is its id. The error is *gs1.WrongCheckDigit: they would be one if no digit were mistyped.
+func digitalLink(t tap.Template, id tap.CardID) (gs1.Link, bool, error) {
 	link, err := gs1.Parse(t.UnsignedURL(id, tap.Exhausted))
-	return link, err == nil && link.Key.AI == gs1.KeyGTIN
+	if wrong, mistyped := errors.AsType[*gs1.WrongCheckDigit](err); mistyped {
+		return gs1.Link{}, false, wrong
+	}
+	return link, err == nil && link.Key.AI == gs1.KeyGTIN, nil
 }
 
 // idIsSerial reports whether the URLs have the card's id in the place of a serial number.
 func (o Order) idIsSerial() bool {
-	_, is := digitalLink(o.Template, tap.CardID{})
+	_, is, _ := digitalLink(o.Template, tap.CardID{})
 	return is && strings.HasSuffix(o.Template.Prefix, serialPlace)
 }
 
@@ -61,7 +64,10 @@ func (o Order) serial(id tap.CardID) string {
 
 // agrees refuses an order whose record would say something else than its URLs do as GS1 Digital Links. The error is ErrDisagrees.
 func (o Order) agrees() error {
-	link, is := digitalLink(o.Template, tap.CardID{})
+	link, is, err := digitalLink(o.Template, tap.CardID{})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDisagrees, err)
+	}
 	if !is {
 		return nil
 	}

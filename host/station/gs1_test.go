@@ -134,8 +134,18 @@ func TestAnOrderThatDisagreesWithItsDigitalLinkTouchesNothing(t *testing.T) {
 		require.ErrorIs(t, err, station.ErrDisagrees, name)
 		assert.Zero(t, c.commands, name)
 	}
+	mistyped, err := tap.PlainTemplate("https://tap.example.com/01/09520123456789")
+	require.NoError(t, err)
+	for _, gtin := range []string{"", gtin} {
+		c, o := newCard("card"), order(t)
+		o.Template, o.GTIN = mistyped, gtin
+		_, err = newWorld(t).make(t, c, o)
+		require.ErrorIs(t, err, station.ErrDisagrees, "a number that no article has")
+		assert.ErrorContains(t, err, "the check digit is 9 and should be 8")
+		assert.Zero(t, c.commands)
+	}
 	c, o := newCard("card"), ofGS1(t, "L1", "")
 	o.Serial = c.Soft.ID().String()
-	_, err := newWorld(t).make(t, c, o)
+	_, err = newWorld(t).make(t, c, o)
 	require.ErrorIs(t, err, station.ErrDisagrees, "the card's id is for the card to say")
 }
