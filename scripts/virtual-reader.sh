@@ -68,7 +68,11 @@ start() {
   configure "$port"
   "$@" pcscd --foreground --config "$work/readers" >"$work/pcscd.log" 2>&1 &
   children+=($!)
-  for _ in $(seq 100); do [ -S "$socket" ] && listening "$port" && return; sleep 0.05; done
+  for _ in $(seq 1200); do # a minute, for busy machines
+    [ -S "$socket" ] && listening "$port" && return
+    kill -0 "${children[-1]}" 2>/dev/null || break
+    sleep 0.05
+  done
   cat "$work/pcscd.log" >&2
   cannot "pcscd did not start"
 }

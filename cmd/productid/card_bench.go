@@ -67,7 +67,7 @@ func (a *app) agreeToCounts(ctx context.Context, p cardbench.Plan) error {
 		a.console.Say("this uses up no count: the card has no key yet, and none is made")
 		return nil
 	}
-	warning := fmt.Sprintf("This uses up %d of the %d counts that the card has left: %d taps, %d challenges.", p.Counts(), p.Left(), p.Taps, p.Challenges)
+	warning := fmt.Sprintf("This uses up %d of the %d counts that the card has left: taps %d, challenges %d.", p.Counts(), p.Left(), p.Taps, p.Challenges)
 	if a.flags.yes {
 		a.console.Say("%s", warning)
 		return nil
