@@ -30,6 +30,13 @@ final class EcPair extends CardPair {
         pair = new KeyPair(publicKey, privateKey);
     }
 
+    /** With its curve set anew: a chip that throws a pair away, or loses power over it, may forget the curve with the key. */
+    void generate() {
+        P256.setOn((ECPublicKey) pair.getPublic());
+        P256.setOn((ECPrivateKey) pair.getPrivate());
+        super.generate();
+    }
+
     byte algorithm() {
         return Const.ALGORITHM_P256;
     }
