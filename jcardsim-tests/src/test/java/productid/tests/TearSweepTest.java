@@ -23,6 +23,8 @@ class TearSweepTest {
 
     private final Card card = Card.installed();
     private final List<String> violations = new ArrayList<>();
+    private int states;
+    /** One in as many states counts as many times. */
     private int commands;
     private int points;
     private int twice;
@@ -32,11 +34,12 @@ class TearSweepTest {
         card.sim.memory().commitCapacity(Memory.SMALLEST_COMMIT_CAPACITY);
         for (byte algorithm : new byte[] {TapUrl.P256, TapUrl.RSA_2048}) {
             for (State state : TearTable.states(algorithm)) {
+                states++;
                 TearTable.commands().forEach(command -> sweep(state, command));
             }
         }
-        System.out.printf("tear sweep: %d commands × %d points: %d violations (%d of the points in a second attempt; at most %d"
-                + " of %d bytes in the commit buffer)%n", commands, points, violations.size(), twice,
+        System.out.printf("tear sweep: %d states × %d commands, %d points in all: %d violations (%d of the points in a second attempt; at"
+                + " most %d of %d bytes in the commit buffer)%n", states, commands / states, points, violations.size(), twice,
                 card.sim.memory().largestCommit(), Memory.SMALLEST_COMMIT_CAPACITY);
         assertEquals(List.of(), violations.subList(0, Math.min(SHOWN, violations.size())));
         assertTrue(points > 2 * commands, "few points");

@@ -1,10 +1,12 @@
 package productid.tests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -47,7 +49,7 @@ class TearTest {
             card.lock();
             goOn(card);
         });
-        assertTrue(points >= 9, "key, id, slot 0 and state");
+        assertEquals(8 + 3 * 2, points, "before, after and six ways within the pair; before and after id, slot 0 and state");
     }
 
     @Test
@@ -115,6 +117,34 @@ class TearTest {
         card.sim.restore(image);
         card.tap();
         assertThrows(AssertionError.class, () -> witness.check(card));
+    }
+
+    @Test
+    void theWitnessSeesWhateverElseIsSigned() {
+        String selfTest = "50494454010701" + "00".repeat(12) + "00000000";
+        assertTrue(isAccepted(Card.installed(), selfTest), "before there is a key");
+        Card card = Card.installed().keyed();
+        card.challenge(Card.NONCE, "");
+        assertTrue(isAccepted(card, "50494454010701CARD00000001"));
+        assertTrue(isAccepted(card, "50494454010201CARD00000001" + "00".repeat(32)));
+        for (String bytes : List.of(selfTest, "50494454010201CARD00000001", "50494454010701CARD00000001" + "00".repeat(32),
+                "50494454010301CARD00000001", "50494454010702CARD00000001", "50494454020701CARD00000001",
+                "50494455010701CARD00000001", "50494454010701" + "ab".repeat(12) + "00000001", "50494454010701CARD000000", "5049")) {
+            assertFalse(isAccepted(card, bytes), bytes);
+        }
+    }
+
+    /** Whether a new witness lets a card with this counter sign these bytes. CARD stands for its id. */
+    private static boolean isAccepted(Card card, String bytes) {
+        Witness witness = watch(card);
+        witness.check(card);
+        witness.signature(HexFormat.of().parseHex(bytes.replace("CARD", Card.hex(card.info().id()))), new byte[70]);
+        try {
+            witness.check(card);
+            return true;
+        } catch (AssertionError e) {
+            return false;
+        }
     }
 
     /** A life of random commands, torn at random; the same life each time. */
