@@ -72,6 +72,34 @@ class RefusalTest {
     }
 
     @Test
+    void theItemComesBehindTheStateAndTheContactsThePartBehindTheItem() {
+        Card card = Card.installed("0301", new Silicon());
+        card.refuses("6985", "802000090100");
+        card.refuses("6985", "8021ff0100");
+        card.sim.contactless(false);
+        card.keyed();
+        card.refuses("6a86", "802000090100");
+        card.refuses("6b00", "8021ff0300");
+        card.refuses("6a86", "8021ff0900");
+        card.sim.contactless(true);
+        card.refuses("6982", "802000090100");
+    }
+
+    @Test
+    void whatALockOrAChallengeWantsOfTheCardComesLast() {
+        Card card = Card.installed().keyed();
+        card.refuses("6700", "804000000b" + "00".repeat(11));
+        card.refuses("6a80", "80400000" + NO_ID);
+        card.refuses("6985", "804000000c" + Card.hex(card.info().id()));
+        Card exhausted = Card.withCounterMax(1).locked();
+        exhausted.tap();
+        exhausted.select();
+        exhausted.refuses("6700", "8030000000");
+        exhausted.refuses("6a80", Card.challengeCommand("00", ""));
+        exhausted.refuses("6985", "80300000" + CHALLENGE);
+    }
+
+    @Test
     void lockComparesTheWholeId() {
         Card card = Card.installed().configured();
         byte[] id = card.info().id();
@@ -88,6 +116,8 @@ class RefusalTest {
         Card card = Card.installed().locked();
         for (int channel = 1; channel <= 3; channel++) {
             assertEquals(card.send(Card.INFO), card.send("8" + channel + "01000000"));
+            card.ok("0" + channel + "A4000C02E103");
+            assertEquals("000f", card.ok("0" + channel + "B0000002"));
         }
         for (String foreign : new String[] {"8401000000", "8801000000", "9001000000", "c001000000", "0401000000",
             "10a4000c02e104", "40b0000002"}) {
