@@ -55,7 +55,7 @@ func (a *app) insteadOfPCSC(ctx context.Context, why string) (virtualCard, error
 
 // startTCP starts a virtual card without a reader, with further options of its own.
 func (a *app) startTCP(ctx context.Context, options ...string) (virtualCard, error) {
-	line, stop, err := a.startScript(ctx, "virtual-card.sh", append([]string{"--tcp", "127.0.0.1:0"}, options...)...)
+	line, stop, err := a.startScript(ctx, "virtual-card.sh", append([]string{"--tcp", "127.0.0.1:0", "--until", "input-ends"}, options...)...)
 	if err != nil {
 		return virtualCard{}, err
 	}

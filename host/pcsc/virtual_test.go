@@ -126,7 +126,7 @@ func put(t *testing.T, options ...string) (remove func()) {
 	t.Helper()
 	virtual.once.Do(startReader)
 	needs(t, "pcscd with vpcd", virtual.err)
-	p, err := run("virtual-card.sh", 1, append([]string{"--vpcd", virtual.vpcd}, options...)...)
+	p, err := run("virtual-card.sh", 1, append([]string{"--vpcd", virtual.vpcd, "--until", "input-ends"}, options...)...)
 	needs(t, "the virtual card", err)
 	waitFor(t, true)
 	return func() {

@@ -40,7 +40,10 @@ func start(cards int, options []string) ([]string, func(), error) {
 	for range cards {
 		endpoints = append(endpoints, "--tcp", "127.0.0.1:0")
 	}
-	command := exec.Command(script, append(endpoints, options...)...)
+	command := exec.Command(script, append(append(endpoints, "--until", "input-ends"), options...)...)
+	if _, err := command.StdinPipe(); err != nil { // which ends with the test, however that ends
+		return nil, nil, err
+	}
 	var complaint strings.Builder
 	command.Stderr = &complaint
 	out, err := command.StdoutPipe()

@@ -21,7 +21,8 @@ final class Options {
               --drop-response N   lose the N-th answer from now on, and power with it
                                   (either of them repeated: the first for the first card, and so on)
               --reader acr122u    put a reader with that one's limits between host and card
-              --commit-buffer N   a commit buffer of N bytes, 512 if not given""";
+              --commit-buffer N   a commit buffer of N bytes, 512 if not given
+              --until input-ends  end with the standard input, so with whoever holds it""";
 
     final List<Endpoint> endpoints = new ArrayList<>();
     Path state;
@@ -31,6 +32,7 @@ final class Options {
     private final List<Integer> drops = new ArrayList<>();
     Reader reader = Reader.PLAIN;
     int commitBuffer = Memory.COMMIT_CAPACITY;
+    boolean untilInputEnds;
 
     /** Where a card is put: a socket to listen on, or a vpcd reader to connect to. */
     record Endpoint(boolean listens, InetSocketAddress address) {
@@ -65,6 +67,12 @@ final class Options {
             case "--drop-response" -> drops.add(positive(name, value, 9));
             case "--reader" -> reader = Reader.named(value);
             case "--commit-buffer" -> commitBuffer = positive(name, value, 4);
+            case "--until" -> {
+                if (!value.equals("input-ends")) {
+                    throw new IllegalArgumentException("--until is input-ends, not " + value);
+                }
+                untilInputEnds = true;
+            }
             default -> throw new IllegalArgumentException("unknown option " + name);
         }
     }

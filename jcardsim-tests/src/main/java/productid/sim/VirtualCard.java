@@ -1,6 +1,7 @@
 package productid.sim;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,7 +11,8 @@ import java.util.Optional;
 import javacard.framework.CardRuntimeException;
 
 /**
- * Runs virtual cards with our applet, one per endpoint, until it is killed. Prints {@code ready tcp HOST:PORT} or
+ * Runs virtual cards with our applet, one per endpoint, until it is killed, or with {@code --until input-ends} until its standard input
+ * ends. Prints {@code ready tcp HOST:PORT} or
  * {@code ready vpcd HOST:PORT} on standard output for each endpoint once it serves, and nothing else there.
  */
 public final class VirtualCard {
@@ -22,8 +24,13 @@ public final class VirtualCard {
 
     public static void main(String[] arguments) {
         try {
-            for (Link link : links(Options.parse(arguments), System.out)) {
+            Options options = Options.parse(arguments);
+            for (Link link : links(options, System.out)) {
                 new Thread(link).start();
+            }
+            if (options.untilInputEnds) {
+                System.in.transferTo(OutputStream.nullOutputStream());
+                System.exit(0);
             }
         } catch (IllegalArgumentException e) {
             fail(2, e.getMessage() + "\n" + Options.USAGE);

@@ -199,13 +199,25 @@ class VirtualCardTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--tcp 0.0.0.0:0", "--vpcd 192.0.2.1:35963", "--tcp 127.0.0.1", "--tcp 127.0.0.1:x", "--tcp", "--frob 1", "",
-        "--tcp 127.0.0.1:0 --tear 0", "--tcp 127.0.0.1:0 --reader acr", "--tcp 127.0.0.1:0 --commit-buffer 99999",
+        "--tcp 127.0.0.1:0 --tear 0", "--tcp 127.0.0.1:0 --until noon", "--tcp 127.0.0.1:0 --reader acr", "--tcp 127.0.0.1:0 --commit-buffer 99999",
         "--tcp 127.0.0.1:0 --drop-response x", "--tcp 127.0.0.1:0 --install 0", "--tcp 127.0.0.1:0 --install 030000"})
     void whatItCannotDoItSaysAndLeaves(String options) throws Exception {
         Process process = runner.start(options.isEmpty() ? new String[0] : options.split(" "));
         assertEquals(2, process.waitFor());
         assertEquals(0, process.getInputStream().readAllBytes().length);
         assertTrue(new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8).startsWith("virtual-card: "));
+    }
+
+    @Test
+    void itEndsWithItsInputWhereThatIsAsked() throws Exception {
+        Process process = runner.start("--tcp", "127.0.0.1:0", "--until", "input-ends");
+        try (Wire reader = new Wire(Runner.tcpPort(process))) {
+            process.getOutputStream().write(1);
+            process.getOutputStream().flush();
+            assertEquals("9000", reader.send(SELECT), "what stands in the input means nothing");
+            process.getOutputStream().close();
+            assertEquals(0, process.waitFor());
+        }
     }
 
     @Test
