@@ -35,12 +35,5 @@ func (f *articleFlags) declare(flags *pflag.FlagSet) {
 
 // wants reports whether a card is one of those. A number that is no GTIN finds what was registered with that text.
 func (f articleFlags) wants(c record.Card) bool {
-	return (f.gtin == "" || fullGTIN(c.GTIN) == fullGTIN(f.gtin)) && (f.lot == "" || c.Lot == f.lot) && (f.serial == "" || c.Serial == f.serial)
-}
-
-func fullGTIN(text string) string {
-	if gtin, err := gs1.ParseGTIN(text); err == nil {
-		return string(gtin)
-	}
-	return text
+	return (f.gtin == "" || gs1.FullGTIN(c.GTIN) == gs1.FullGTIN(f.gtin)) && (f.lot == "" || c.Lot == f.lot) && (f.serial == "" || c.Serial == f.serial)
 }

@@ -137,9 +137,7 @@ func (p *Products) Put(ctx context.Context, product Product) (Product, error) {
 	if err := product.check(p.o.AllowLocal); err != nil {
 		return Product{}, err
 	}
-	if gtin, err := gs1.ParseGTIN(product.GTIN); err == nil {
-		product.GTIN = string(gtin)
-	}
+	product.GTIN = gs1.FullGTIN(product.GTIN)
 	texts, err := json.Marshal(product.Text)
 	if err != nil {
 		return Product{}, err

@@ -41,18 +41,10 @@ func (s *Station) Registered(ctx context.Context, t apdu.Transmitter) (Order, ch
 type thing struct{ subject, gtin, lot, serial string }
 
 func (o Order) thing(id tap.CardID) thing {
-	return thing{o.Subject, full(o.GTIN), o.Lot, o.serial(id)}
+	return thing{o.Subject, gs1.FullGTIN(o.GTIN), o.Lot, o.serial(id)}
 }
 
-func thingOf(c record.Card) thing { return thing{c.Subject, full(c.GTIN), c.Lot, c.Serial} }
-
-// full is a GTIN in its one form, so that 13 and 14 digits are the same thing. Older registrations hold any text.
-func full(text string) string {
-	if gtin, err := gs1.ParseGTIN(text); err == nil {
-		return string(gtin)
-	}
-	return text
-}
+func thingOf(c record.Card) thing { return thing{c.Subject, gs1.FullGTIN(c.GTIN), c.Lot, c.Serial} }
 
 // String names what is known of it.
 func (t thing) String() string {

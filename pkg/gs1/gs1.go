@@ -56,6 +56,15 @@ func ParseGTIN(text string) (GTIN, error) {
 	return GTIN(full), nil
 }
 
+// FullGTIN returns a GTIN of any length with its 14 digits, and a text that is none as it is. Two texts that say one number are equal then,
+// also where old records hold what nobody checked.
+func FullGTIN(text string) string {
+	if gtin, err := ParseGTIN(text); err == nil {
+		return string(gtin)
+	}
+	return text
+}
+
 // CheckDigit returns the digit, '0' to '9', that stands behind these digits: their sum, weighted by 3 and 1 in turn from the
 // right, filled up to a multiple of ten (General Specifications §7.9.1). The error is ErrMalformed: not one digit or more.
 func CheckDigit(digits string) (byte, error) {

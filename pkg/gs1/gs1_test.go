@@ -29,6 +29,15 @@ func ExampleLink_String() {
 	// Output: https://tap.example.com/01/09520123456788/10/2026%2F11/21/A%2B1 <nil>
 }
 
+func TestFullGTINMakesOneNumberOneText(t *testing.T) {
+	for text, want := range map[string]string{
+		"9520123456788": "09520123456788", "09520123456788": "09520123456788", "96385074": "00000096385074",
+		"9520123456789": "9520123456789", "": "", "olive oil": "olive oil",
+	} {
+		assert.Equal(t, want, gs1.FullGTIN(text))
+	}
+}
+
 func TestParseGTINHoldsFourteenDigits(t *testing.T) {
 	for text, want := range map[string]gs1.GTIN{
 		"09520123456788": "09520123456788", "9520123456788": "09520123456788", "614141123452": "00614141123452",
