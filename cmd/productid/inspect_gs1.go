@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/productid/productid/pkg/gs1"
@@ -31,7 +30,10 @@ func (in *inspector) address(text string) (finding, bool) {
 		return f, true
 	}
 	f.Kind += ", in a GS1 Digital Link"
-	if !fromCard(link) {
+	address, _, _ := strings.Cut(text, "#")
+	_, query, _ := strings.Cut(address, "?")
+	fromCard := tap.IsMeant(query)
+	if !fromCard {
 		f = finding{Kind: "a GS1 Digital Link", Holds: holdsYes, Facts: []fact{},
 			Why: "its numbers follow their rules; anybody can print it, so it proves nothing of the thing that carries it"}
 	}
@@ -39,7 +41,7 @@ func (in *inspector) address(text string) (finding, bool) {
 		f.add(e.AI.Name(), e.Value)
 	}
 	f.add("canonical", link.Canonical())
-	if fromCard(link) {
+	if fromCard {
 		f.add("not signed", "these numbers; what the card stands for, its registration says")
 	}
 	return f, true
@@ -49,14 +51,6 @@ func (in *inspector) address(text string) (finding, bool) {
 func isTap(text string) bool {
 	_, err := tap.Parse(text)
 	return err == nil || errors.Is(err, tap.ErrUnsigned)
-}
-
-// fromCard reports whether a link has one of the parameters that taps have.
-func fromCard(l gs1.Link) bool {
-	return slices.ContainsFunc(l.Extra, func(pair string) bool {
-		name, _, _ := strings.Cut(pair, "=")
-		return slices.Contains([]string{"i", "c", "s", "x"}, name)
-	})
 }
 
 func mistypedDigit(w *gs1.WrongCheckDigit) string {

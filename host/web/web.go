@@ -31,7 +31,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/productid/productid/host/page"
@@ -111,7 +110,7 @@ func (s *Site) routes() {
 // ServeHTTP serves a tap's URL or a GS1 Digital Link, whatever their paths, and else one of the site's own pages.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
-	if isTap(r.URL) {
+	if tap.IsMeant(r.URL.RawQuery) {
 		r.Pattern = "tap" // for metrics and logs: all of them are one route
 		s.tap(w, r)
 		return
@@ -137,18 +136,6 @@ func (s *Site) nowhere(w http.ResponseWriter, r *http.Request) {
 // plain shows a page that says the same to everybody.
 func (s *Site) plain(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { s.page.Render(w, r, http.StatusOK, name, nil) }
-}
-
-// isTap reports whether an address looks like one that a card made, complete or not: it has one of the parameters that taps
-// reserve. A GS1 Digital Link without them may stand printed on the product, and comes from no card.
-func isTap(u *url.URL) bool {
-	for pair := range strings.SplitSeq(u.RawQuery, "&") {
-		switch key, _, _ := strings.Cut(pair, "="); key {
-		case "i", "c", "s", "v":
-			return true
-		}
-	}
-	return false
 }
 
 // address returns the URL of this request as the card made it: cards hold https addresses alone, so on a development server, too.

@@ -19,6 +19,15 @@ import (
 	"github.com/productid/productid/pkg/tap/taptest"
 )
 
+func TestIsMeantTellsTapsFromPrintedAddresses(t *testing.T) {
+	for query, want := range map[string]bool{
+		"i=x": true, "a=1&c=": true, "s": true, "v=2": true,
+		"": false, "x=exhausted": false, "k=1&n=1": false, "linkType=gs1:pip": false, "ic=1&%69=1": false, "17=271231;c=1": false,
+	} {
+		assert.Equal(t, want, tap.IsMeant(query), query)
+	}
+}
+
 func TestClassOfForeignErrorIsEmpty(t *testing.T) {
 	assert.Empty(t, tap.Class(io.EOF))
 	assert.Equal(t, "wrong_key", tap.Class(fmt.Errorf("checking: %w", tap.ErrWrongKey)))

@@ -62,6 +62,18 @@ func (p Parser) Parse(s string) (URL, error) {
 	return u.withSignature(params.of('s').value)
 }
 
+// IsMeant reports whether the raw query of an address has a parameter that only taps have, i, c, s or v: then a card made the address, or
+// somebody wants it to look so, whether Parse takes it or not. Without one it may stand printed on a product, as a GS1 Digital Link.
+func IsMeant(query string) bool {
+	for pair := range strings.SplitSeq(query, "&") {
+		switch key, _, _ := strings.Cut(pair, "="); key {
+		case "i", "c", "s", "v":
+			return true
+		}
+	}
+	return false
+}
+
 // split returns path and raw query after the checks on the URL as a whole.
 func (p Parser) split(s string) (path, query string, err error) {
 	if len(s) > maxURL {
