@@ -103,11 +103,6 @@ public final class SimCard {
         return Image.arrayBytes(applet, this::isTransient);
     }
 
-    /** Bytes in transient arrays. */
-    public synchronized int transientBytes() {
-        return runtime.transientArrays.bytes();
-    }
-
     private boolean isTransient(Object array) {
         return !runtime.isPersistent(array);
     }

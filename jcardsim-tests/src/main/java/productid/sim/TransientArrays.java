@@ -1,7 +1,6 @@
 package productid.sim;
 
 import com.licel.jcardsim.base.TransientMemory;
-import java.lang.reflect.Array;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Set;
@@ -50,12 +49,5 @@ final class TransientArrays extends TransientMemory {
         clearOnReset();
         untilDeselect.clear();
         untilReset.clear();
-    }
-
-    /** Bytes of all transient arrays that are alive; a short counts two, a reference two, as on most cards. */
-    int bytes() {
-        ArrayList<Object> all = new ArrayList<>(untilDeselect);
-        all.addAll(untilReset);
-        return all.stream().mapToInt(a -> Array.getLength(a) * (a instanceof byte[] || a instanceof boolean[] ? 1 : 2)).sum();
     }
 }

@@ -27,6 +27,11 @@ final class Memories {
         return IntStream.range(0, Array.getLength(array)).allMatch(i -> ((Number) Array.get(array, i)).intValue() == 0);
     }
 
+    /** Its length in bytes; a short is two. */
+    static int bytes(Object array) {
+        return Array.getLength(array) * (array instanceof byte[] ? 1 : Short.BYTES);
+    }
+
     private static void walk(Object value, String applet, Set<Object> seen, List<Object> found) {
         if (value == null || !seen.add(value)) {
             return;
