@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The runner killed at any moment, again and again: its state file always holds the last answer given, or more. */
-@Timeout(120)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class KillTest {
     private static final String SELECT = "00a4040007d276000085010100";
     private static final String INFO = "8001000000";

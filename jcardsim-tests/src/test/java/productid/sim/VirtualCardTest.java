@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The runner as others use it: a process and sockets. */
-@Timeout(60)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class VirtualCardTest {
     private static final String SELECT = "00a4040007d276000085010100";
     private static final String INFO = "8001000000";
