@@ -16,7 +16,8 @@ func (a *app) cardList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List the cards that the ledger knows",
 		Long: `Lists the cards of all issuers on the ledger, or with --issuer those of one. Two issuers may have one name: in JSON each
-card names its issuer by the channel. A GTIN finds its cards in any of its lengths. With --server a service lists those that the API key may read.`,
+card names its issuer by the channel. A GTIN finds its cards in any of its lengths. With --server a service lists those that the API
+key may read.`,
 		Example: `  productid card list --issuer "Bell GmbH"
   productid card list --gtin 9520123456788 --lot L-2026-11
   productid card list --server https://tap.example.com --api-key-file key`,

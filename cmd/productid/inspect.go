@@ -22,8 +22,8 @@ func (a *app) inspect() *cobra.Command {
 	c := &cobra.Command{
 		Use: "inspect TEXT|FILE|-", Short: "Say in words what something is, and whether it holds",
 		Long: `Takes a tap URL, a card id, a channel, a capability, a receipt, a bundle, a proof, a checkpoint, a record, a message, an APDU, an
-NDEF message, a GS1 Digital Link or a number of GS1 such as a GTIN (bytes in hex, base64url or as a file), and says what it is, what stands in it and whether it holds. Where a
-data folder is at hand its ledger is asked. Exit code 3 when it does not hold or is nothing known.`,
+NDEF message, a GS1 Digital Link or a number of GS1 such as a GTIN (bytes in hex, base64url or as a file), and says what it is, what
+stands in it and whether it holds. Where a data folder is at hand its ledger is asked. Exit code 3 when it does not hold or is nothing known.`,
 		Example: `  productid inspect 'https://tap.example.com/t?i=…&c=…&s=…'
   productid inspect 9520123456788
   productid inspect 00A4040007D276000085010100`,

@@ -37,8 +37,8 @@ card (--reader sim:HOST:PORT) is tapped at each Enter, or every --interval.
 
 --exec runs a program for each tap, not through a shell. It finds the answer in PRODUCTID_TAP_CODE, PRODUCTID_TAP_OK (1 or
 0), PRODUCTID_TAP_URL, PRODUCTID_TAP_CARD and PRODUCTID_TAP_COUNTER, of a URL without a signature the reason it gives in
-PRODUCTID_TAP_UNSIGNED (exhausted or challenge): such a card is checked by productid card verify. With --action validate, a gate that it opens opens for
-every copy of a URL, any number of times.`,
+PRODUCTID_TAP_UNSIGNED (exhausted or challenge): such a card is checked by productid card verify. With --action validate, a gate
+that it opens opens for every copy of a URL, any number of times.`,
 		Example: "  productid tap watch --reader pcsc:ACR122 --exec /usr/local/bin/open-gate",
 		Args:    arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
