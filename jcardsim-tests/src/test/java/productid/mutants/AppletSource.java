@@ -16,17 +16,18 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.StandardLocation;
 import javax.tools.ToolProvider;
 
-/** The applet's source as it is, and its classes with one class changed. */
-final class AppletSource {
+/** The applet's source as it is, and its classes with one class changed. For one thread. */
+final class AppletSource implements AutoCloseable {
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     /** By class. */
     private final Map<String, String> text = new TreeMap<>();
-    private final Path api;
+    /** One for all mutants: opening the platform's classes takes longer than compiling. */
+    private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
 
     AppletSource(Path folder, Path api) throws IOException {
-        this.api = api;
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.toList()) {
+        files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(api));
+        try (Stream<Path> sources = Files.list(folder)) {
+            for (Path file : sources.toList()) {
                 text.put(file.getFileName().toString().replaceFirst("\\.java$", ""), Files.readString(file));
             }
         }
@@ -55,14 +56,16 @@ final class AppletSource {
     private void compile(String what, Map<String, String> sources, Path folder) throws IOException {
         List<Unit> units = sources.entrySet().stream().map(entry -> new Unit(entry.getKey(), entry.getValue())).toList();
         StringWriter faults = new StringWriter();
-        try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null)) {
-            files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(folder));
-            files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(api));
-            List<String> options = List.of("--release", "8", "-proc:none", "-implicit:none", "-nowarn", "-Xlint:-options");
-            if (!compiler.getTask(faults, files, null, options, null, units).call()) {
-                throw new IllegalStateException(what + " does not compile:\n" + faults);
-            }
+        files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(folder));
+        List<String> options = List.of("--release", "8", "-proc:none", "-implicit:none", "-nowarn", "-Xlint:-options");
+        if (!compiler.getTask(faults, files, null, options, null, units).call()) {
+            throw new IllegalStateException(what + " does not compile:\n" + faults);
         }
+    }
+
+    @Override
+    public void close() throws IOException {
+        files.close();
     }
 
     private static final class Unit extends SimpleJavaFileObject {

@@ -72,11 +72,11 @@ final class Card {
     }
 
     /**
-     * A new card with a key that was made once for all tests of the same applet, brought so far from there. For RSA above
-     * all, whose keys take a third of a second.
+     * A new card with a key that was made once for all tests of the same applet, brought so far from there. An RSA key is one
+     * of {@link ReadyPairs}.
      */
     static Card shared(byte algorithm, Life life) {
-        byte[] keyed = SHARED.computeIfAbsent(algorithm + Applet.digest(), name -> installed().keyed(algorithm).sim.image());
+        byte[] keyed = SHARED.computeIfAbsent(algorithm + Applet.digest(), name -> installed("", ReadyPairs.chip()).keyed(algorithm).sim.image());
         Card card = installed();
         if (life != Life.INSTALLED) {
             card.restore(keyed);

@@ -2,6 +2,7 @@ package productid.tests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.function.UnaryOperator;
 import javacard.security.CryptoException;
@@ -10,6 +11,7 @@ import javacard.security.ECPublicKey;
 import javacard.security.KeyPair;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import productid.sim.Silicon;
 
@@ -95,6 +97,19 @@ class EcPairTest {
         assertEquals(1, madeOf(w -> w, "9000"));
         assertEquals(3, madeOf(w -> compressed(w, (byte) 2), "6a81"), "compressed");
         assertEquals(3, madeOf(w -> hybrid(w, (byte) 6), "6a81"), "hybrid");
+    }
+
+    /** The simulator's own verification would refuse such a point; here the applet is asked alone. */
+    @ParameterizedTest
+    @CsvSource({"65, true", "64, false", "33, false"})
+    void aPointOfAnotherLengthIsNone(int length, boolean taken) throws ReflectiveOperationException {
+        Object ec = Card.field(Card.field(Card.installed().sim.applet(), "key"), "ec");
+        byte[] w = new byte[length];
+        w[0] = 4;
+        ((ECPublicKey) ((KeyPair) Card.field(ec, "pair")).getPublic()).setW(w, (short) 0, (short) length);
+        Method copy = ec.getClass().getDeclaredMethod("copyPublic", byte[].class, short.class);
+        copy.setAccessible(true);
+        assertEquals(taken, copy.invoke(ec, new byte[66], (short) 1));
     }
 
     private static byte[] compressed(byte[] w, byte even) {

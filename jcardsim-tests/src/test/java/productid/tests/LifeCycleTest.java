@@ -210,7 +210,7 @@ class LifeCycleTest {
         assertEquals(0, card.info().state());
         for (byte algorithm : ALGORITHMS) {
             if ((bits & algorithm) != 0) {
-                Card other = Card.installed(asked, new Silicon()).locked(algorithm);
+                Card other = Card.installed(asked, ReadyPairs.chip()).locked(algorithm);
                 other.verifies(other.tapUrl(), TapUrl.PURPOSE_TAP);
             }
         }

@@ -7,11 +7,8 @@ import java.lang.reflect.Method;
 import java.math.BigInteger;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.Map;
-import java.util.Random;
-import java.util.concurrent.ConcurrentHashMap;
+import javacard.security.CryptoException;
 import javacard.security.KeyPair;
-import javacard.security.RSAPrivateCrtKey;
 import javacard.security.RSAPublicKey;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,66 +20,36 @@ import productid.sim.Silicon;
 /** What chips may answer when an RSA pair is made, which of it is taken, and what is left when the power goes meanwhile. */
 class RsaPairTest {
     private static final byte[] F4 = {1, 0, 1};
-    private static final BigInteger EXPONENTS = BigInteger.valueOf(3L * 257 * 65537);
-    private static final Map<String, BigInteger> PRIMES = new ConcurrentHashMap<>();
 
     /** A chip with keys of our making. The exponent it tells need not be the one that its keys have. */
     private static class Chip extends Silicon {
-        private final BigInteger p;
-        private final BigInteger q;
+        private final RsaPrimes primes;
         private final BigInteger e;
         private final int modulusZeros;
         private final byte[] exponent;
         private int made;
 
-        Chip(int bitsOfP, int bitsOfQ, int e, int modulusZeros, byte[] exponent) {
+        Chip(RsaPrimes primes, int e, int modulusZeros, byte[] exponent) {
+            this.primes = primes;
             this.e = BigInteger.valueOf(e);
-            p = PRIMES.computeIfAbsent("p " + bitsOfP, name -> prime(bitsOfP, new Random(1)));
-            q = PRIMES.computeIfAbsent("q " + bitsOfQ, name -> prime(bitsOfQ, new Random(2)));
             this.modulusZeros = modulusZeros;
             this.exponent = exponent;
         }
 
-        /** A prime that goes with each of the exponents. */
-        private static BigInteger prime(int bits, Random random) {
-            BigInteger prime;
-            do {
-                // The two highest bits are set, so that a product has as many bits as its factors together.
-                prime = new BigInteger(bits, random).setBit(bits - 1).setBit(bits - 2).setBit(0);
-            } while (!prime.subtract(BigInteger.ONE).gcd(EXPONENTS).equals(BigInteger.ONE) || !prime.isProbablePrime(20));
-            return prime;
+        /** Good keys, and the exponent as the format has it. */
+        Chip() {
+            this(RsaPrimes.FULL, 65537, 0, F4);
         }
 
         @Override
         public void generate(KeyPair pair) {
             made++;
-            if (pair.getPublic() instanceof RSAPublicKey) {
-                fill(pair);
+            if (pair.getPublic() instanceof RSAPublicKey open) {
+                primes.put(pair, e, 256 + modulusZeros);
+                open.setExponent(exponent, (short) 0, (short) exponent.length);
             } else {
                 super.generate(pair);
             }
-        }
-
-        private void fill(KeyPair pair) {
-            BigInteger d = e.modInverse(p.subtract(BigInteger.ONE).multiply(q.subtract(BigInteger.ONE)));
-            RSAPrivateCrtKey secret = (RSAPrivateCrtKey) pair.getPrivate();
-            secret.setP(bytes(p, 128), (short) 0, (short) 128);
-            secret.setQ(bytes(q, 128), (short) 0, (short) 128);
-            secret.setDP1(bytes(d.mod(p.subtract(BigInteger.ONE)), 128), (short) 0, (short) 128);
-            secret.setDQ1(bytes(d.mod(q.subtract(BigInteger.ONE)), 128), (short) 0, (short) 128);
-            secret.setPQ(bytes(q.modInverse(p), 128), (short) 0, (short) 128);
-            RSAPublicKey open = (RSAPublicKey) pair.getPublic();
-            byte[] modulus = bytes(p.multiply(q), 256 + modulusZeros);
-            open.setModulus(modulus, (short) 0, (short) modulus.length);
-            open.setExponent(exponent, (short) 0, (short) exponent.length);
-        }
-
-        private static byte[] bytes(BigInteger number, int length) {
-            byte[] bytes = number.toByteArray();
-            byte[] fixed = new byte[length];
-            int take = Math.min(bytes.length, length);
-            System.arraycopy(bytes, bytes.length - take, fixed, length - take, take);
-            return fixed;
         }
     }
 
@@ -91,7 +58,7 @@ class RsaPairTest {
     void anExponentMayHaveZerosBeforeIt(int length) {
         byte[] exponent = new byte[length];
         System.arraycopy(F4, 0, exponent, length - F4.length, F4.length);
-        Chip chip = new Chip(1024, 1024, 65537, 0, exponent);
+        Chip chip = new Chip(RsaPrimes.FULL, 65537, 0, exponent);
         Card card = Card.installed("", chip).locked(TapUrl.RSA_2048);
         assertEquals(1, chip.made);
         assertEquals("010001", Card.hex(Arrays.copyOfRange(card.key(), 256, 259)));
@@ -100,14 +67,14 @@ class RsaPairTest {
 
     @ParameterizedTest
     @CsvSource({
-        "exponent 3, 1024, 1024, 3, 0, 03", "exponent 257, 1024, 1024, 257, 0, 0101", "65537 with a one before it, 1024, 1024, 65537, 0, 01010001",
-        "exponent 65539, 1024, 1024, 65539, 0, 010003", "exponent 16842753, 1024, 1024, 16842753, 0, 01010001",
-        "no exponent, 1024, 1024, 65537, 0, ''", "65536, 1024, 1024, 65537, 0, 010000", "an exponent cut short, 1024, 1024, 65537, 0, 0001",
-        "a modulus of 2047 bits, 1024, 1023, 65537, 0, 010001", "of 2040 bits, 1024, 1016, 65537, 0, 010001",
-        "with a zero before it, 1024, 1024, 65537, 1, 010001",
+        "exponent 3, FULL, 3, 0, 03", "exponent 257, FULL, 257, 0, 0101", "65537 with a one before it, FULL, 65537, 0, 01010001",
+        "exponent 65539, FULL, 65539, 0, 010003", "exponent 16842753, FULL, 16842753, 0, 01010001",
+        "no exponent, FULL, 65537, 0, ''", "65536, FULL, 65537, 0, 010000", "an exponent cut short, FULL, 65537, 0, 0001",
+        "a modulus of 2047 bits, BIT_SHORT, 65537, 0, 010001", "of 2040 bits, BYTE_SHORT, 65537, 0, 010001",
+        "with a zero before it, FULL, 65537, 1, 010001",
     })
-    void aPairThatTheFormatDoesNotKnowIsNotTaken(String what, int bitsOfP, int bitsOfQ, int e, int zeros, String exponent) {
-        Chip chip = new Chip(bitsOfP, bitsOfQ, e, zeros, HexFormat.of().parseHex(exponent));
+    void aPairThatTheFormatDoesNotKnowIsNotTaken(String what, RsaPrimes primes, int e, int zeros, String exponent) {
+        Chip chip = new Chip(primes, e, zeros, HexFormat.of().parseHex(exponent));
         Card card = Card.installed("", chip);
         card.refuses("6a81", Card.generateCommand(TapUrl.RSA_2048));
         assertEquals(3, chip.made, what);
@@ -119,7 +86,7 @@ class RsaPairTest {
 
     @Test
     void halvesThatDoNotMatchAreNotTaken() {
-        Chip chip = new Chip(1024, 1024, 65537, 0, F4) {
+        Chip chip = new Chip() {
             @Override
             public void generate(KeyPair pair) {
                 super.generate(pair);
@@ -133,6 +100,63 @@ class RsaPairTest {
         Card card = Card.installed("", chip);
         card.refuses("6a81", Card.generateCommand(TapUrl.RSA_2048));
         assertEquals(3, chip.made);
+    }
+
+    /** The public numbers of an installed card's pair are what the test says; the pair itself could not sign with them. */
+    @ParameterizedTest
+    @CsvSource({"256, 81, 01, true", "256, 81, 80, false", "256, 7f, 01, false", "255, 81, 01, false"})
+    void aModulusOfAnotherFormIsNone(int length, String first, String last, boolean taken) throws ReflectiveOperationException {
+        Object rsa = Card.field(Card.field(Card.installed().sim.applet(), "key"), "rsa");
+        byte[] modulus = HexFormat.of().parseHex(first + "55".repeat(length - 2) + last);
+        RSAPublicKey open = (RSAPublicKey) ((KeyPair) Card.field(rsa, "pair")).getPublic();
+        open.setModulus(modulus, (short) 0, (short) length);
+        open.setExponent(F4, (short) 0, (short) F4.length);
+        byte[] residue = new byte[300];
+        Arrays.fill(residue, (byte) 0xFF);
+        Method copy = rsa.getClass().getDeclaredMethod("copyPublic", byte[].class, short.class);
+        copy.setAccessible(true);
+        assertEquals(taken, copy.invoke(rsa, residue, (short) 1));
+    }
+
+    /** A chip keeps a public exponent that it finds, and a torn attempt leaves any: it is cleared before the next one. */
+    @Test
+    void anExponentThatATearLeftIsNotKept() {
+        int torn = 0;
+        for (int point = 0; point == torn; point++) {
+            Card card = Card.installed("", new Chip());
+            card.sim.memory().tearAt(point);
+            try {
+                card.send(Card.generateCommand(TapUrl.RSA_2048));
+            } catch (PowerLost e) {
+                torn++;
+            }
+            card.sim.memory().watch();
+            card.powerUpAndSelect();
+            if (card.info().state() == 0) {
+                card.sim.silicon(new Keeping());
+                card.generate(TapUrl.RSA_2048);
+            }
+            assertEquals(TapUrl.RSA_2048, card.info().algorithm(), "tear point " + point);
+        }
+        assertTrue(torn >= 9, "within the pair, and around id, slot 0 and state");
+    }
+
+    private static final class Keeping extends Chip {
+        @Override
+        public void generate(KeyPair pair) {
+            RSAPublicKey open = (RSAPublicKey) pair.getPublic();
+            byte[] found = new byte[256];
+            short length = 0;
+            try {
+                length = open.getExponent(found, (short) 0);
+            } catch (CryptoException empty) {
+                // Then it takes its own.
+            }
+            super.generate(pair);
+            if (length > 0) {
+                open.setExponent(found, (short) 0, length);
+            }
+        }
     }
 
     /** A key that could not be read out would be of no use: the card says so before it is made. */
@@ -152,7 +176,7 @@ class RsaPairTest {
         int keyed = 0;
         int free = 0;
         for (int point = 0; keyed < 2; point++) {
-            Card card = Card.installed("", new Chip(1024, 1024, 65537, 0, F4));
+            Card card = Card.installed("", new Chip());
             card.sim.memory().tearAt(point);
             try {
                 card.send(Card.generateCommand(torn));

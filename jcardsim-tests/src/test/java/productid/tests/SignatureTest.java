@@ -36,6 +36,23 @@ class SignatureTest {
         assertEquals("00000002" + expected, card.ok(challenge), "also where other bytes were");
     }
 
+    /** Both answers of one selection stand at the same place. */
+    @ParameterizedTest
+    @CsvSource({"31, 32", "32, 31", "1, 1"})
+    void nothingOfALongNumberIsLeftBeforeAShortOne(int r, int s) {
+        Card card = Card.shared(TapUrl.P256, Life.LOCKED);
+        card.challenge(Card.NONCE, "");
+        byte[] first = integer(r, 1);
+        byte[] second = integer(s, 2);
+        card.sim.silicon(new Silicon() {
+            @Override
+            public byte[] signature(byte[] signed, byte[] signature) {
+                return der(first, second);
+            }
+        });
+        assertEquals("00000002" + scalar(first) + scalar(second), card.ok(Card.challengeCommand(Card.NONCE, "")));
+    }
+
     @ParameterizedTest
     @CsvSource({"1, 300", "2, 30"})
     void eachTapVerifies(byte algorithm, int taps) {
