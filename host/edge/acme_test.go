@@ -107,6 +107,7 @@ func TestCertificateComesByItselfAndOutlivesARestart(t *testing.T) {
 		assert.Equal(t, []string{domain}, first.DNSNames)
 		_, err := tls.Dial("tcp", address, &tls.Config{RootCAs: a.roots, ServerName: "other.example.com"})
 		assert.Error(t, err, "nothing is issued for names that are not ours")
+		kept(t, cache) // it is shown before it is kept
 	})
 	orders := a.orders.Load()
 	assert.NotZero(t, orders)
@@ -131,10 +132,16 @@ func TestCertificateIsThereBeforeAnybodyAsks(t *testing.T) {
 	address, port := freePort(t)
 	a, cache := newAuthority(t, 1, port), filepath.Join(t.TempDir(), "acme")
 	served(t, a.listening(address, cache), http.NotFoundHandler())
-	assert.Eventually(t, func() bool {
+	kept(t, cache)
+}
+
+// kept waits until the certificate is in the cache.
+func kept(t *testing.T, cache string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(cache, domain))
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 40*time.Second, 20*time.Millisecond)
 }
 
 // TestPlainVisitorsAreSentOn has the authority see port 80 alone, so that the certificate comes by HTTP-01.
