@@ -25,7 +25,8 @@ class KillTest {
     private static final int STARTING = 4;
     private static final int STARTING_MS = 500;
     private static final int WORKING_ANSWERS = 25;
-    private static final int WORKING_MICROS = 4000;
+    /** How far into a save the kill may come. */
+    private static final int SAVING_MICROS = 300;
     private static final int COUNTER = 0x14 * 2;
     private static final int ID = 8 * 2;
 
@@ -37,6 +38,8 @@ class KillTest {
 
     @TempDir
     Path folder;
+    /** There while the runner saves, and after a kill that came then. */
+    private Path fresh;
 
     @AfterEach
     void stop() throws InterruptedException {
@@ -47,17 +50,18 @@ class KillTest {
     void noAnswerIsLostWhenTheRunnerIsKilled() throws Exception {
         int cutSaves = 0;
         Path state = folder.resolve("card");
-        Path fresh = folder.resolve("card.new");
+        fresh = folder.resolve("card.new");
         for (int round = 0; round < ROUNDS; round++) {
             Process process = runner.start("--tcp", "127.0.0.1:0", "--state", state.toString());
-            if (round % STARTING == 0) {
+            boolean works = round % STARTING != 0;
+            if (works) {
+                work(process);
+            } else {
                 Thread.sleep(random.nextInt(STARTING_MS));
                 process.destroyForcibly();
-            } else {
-                work(process);
             }
             process.waitFor();
-            cutSaves += Files.exists(fresh) ? 1 : 0;
+            cutSaves += works && Files.exists(fresh) ? 1 : 0;
         }
         Files.write(fresh, new byte[] {1, 2, 3});
         try (Wire wire = new Wire(Runner.tcpPort(runner.start("--tcp", "127.0.0.1:0", "--state", state.toString())))) {
@@ -66,9 +70,10 @@ class KillTest {
         System.out.printf("virtual card killed %d times, %d of them within a save: %d answers, none lost%n", ROUNDS, cutSaves,
                 answers);
         assertTrue(answers > ROUNDS, "hardly anything was tried: " + answers);
+        assertTrue(cutSaves > 0, "no kill came within a save");
     }
 
-    /** Keeps the card busy until it is dead; it is killed some answers later, at any moment of the next one. */
+    /** Keeps the card busy until it is dead; it is killed some answers later, once it saves. */
     private void work(Process process) throws IOException {
         int last = answers + 1 + random.nextInt(WORKING_ANSWERS);
         try (Wire wire = new Wire(Runner.port(process.inputReader().readLine()))) {
@@ -80,7 +85,7 @@ class KillTest {
             while (true) {
                 counter = Long.parseLong(wire.send(CHALLENGE).substring(0, 8), 16);
                 if (++answers == last) {
-                    kill(process, random.nextInt(WORKING_MICROS));
+                    kill(process, random.nextInt(SAVING_MICROS));
                 }
             }
         } catch (IOException killed) {
@@ -88,8 +93,11 @@ class KillTest {
         }
     }
 
-    private static void kill(Process process, int micros) {
+    private void kill(Process process, int micros) {
         new Thread(() -> {
+            while (process.isAlive() && !Files.exists(fresh)) {
+                Thread.onSpinWait();
+            }
             LockSupport.parkNanos(1000L * micros);
             process.destroyForcibly();
         }).start();
