@@ -141,7 +141,7 @@ func kept(t *testing.T, cache string) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(cache, domain))
 		return err == nil
-	}, 40*time.Second, 20*time.Millisecond)
+	}, 20*time.Second, 20*time.Millisecond)
 }
 
 // TestPlainVisitorsAreSentOn has the authority see port 80 alone, so that the certificate comes by HTTP-01.
